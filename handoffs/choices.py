@@ -1,0 +1,227 @@
+"""Every closed set of words in the domain, and the named sets of states; no code lives here."""
+
+from enum import StrEnum
+
+
+class Labelled(StrEnum):
+    """A closed set whose members read as words: `AWAITING_CONFIRMATION` is "awaiting confirmation"."""
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ")
+
+    @classmethod
+    def choices(cls) -> list[tuple[str, str]]:
+        return [(member.value, member.label.capitalize()) for member in cls]
+
+
+class Pattern(Labelled):
+    ALERT_AND_WAIT = "alert_and_wait"
+    ESCALATION = "escalation"
+    SUPERVISED = "supervised"
+
+
+class State(Labelled):
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    RETURNED = "returned"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    RESOLVED = "resolved"
+    WITHDRAWN = "withdrawn"
+
+
+OPEN_STATES = (State.PENDING, State.IN_PROGRESS, State.RETURNED, State.AWAITING_CONFIRMATION)
+HELD_STATES = (State.IN_PROGRESS, State.AWAITING_CONFIRMATION)
+FINAL_STATES = (State.RESOLVED, State.WITHDRAWN)
+
+
+class Verdict(Labelled):
+    PROCEED = "proceed"
+    RETRY = "retry"
+    HANDOFF = "handoff"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+class ProceedReason(Labelled):
+    NO_TRIGGER = "no_trigger"
+    OUTSIDE_ROLLOUT = "outside_rollout"
+    SHADOW = "shadow"
+
+
+class TriggerKind(Labelled):
+    CONDITION = "condition"
+    FAILURES = "failures"
+    SAMPLE = "sample"
+    REQUESTED = "requested"
+
+
+class OnUnknown(Labelled):
+    HAND_OFF = "hand_off"
+    IGNORE = "ignore"
+
+
+class Priority(Labelled):
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+PRIORITY_RANKS = {Priority.LOW: 10, Priority.NORMAL: 20, Priority.HIGH: 30, Priority.URGENT: 40}
+"""How priorities are stored, so that a database can sort by them: larger is more urgent."""
+
+
+class OutcomeKind(Labelled):
+    APPROVE = "approve"
+    CORRECT = "correct"
+    REJECT = "reject"
+    OTHER = "other"
+
+
+class RecoveryAction(Labelled):
+    RESUME = "resume"
+    RETRY = "retry"
+    MARK_RESOLVED = "mark_resolved"
+    ROLL_BACK = "roll_back"
+    NONE = "none"
+
+
+class ReasonRule(Labelled):
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class FieldType(Labelled):
+    MONEY = "money"
+    PERCENT = "percent"
+    NUMBER = "number"
+    DATE = "date"
+    TEXT = "text"
+    TABLE = "table"
+    LINK = "link"
+
+
+class DecidedBy(Labelled):
+    PERSON = "person"
+    CLOCK = "clock"
+
+
+class DecisionStatus(Labelled):
+    PROPOSED = "proposed"
+    FINAL = "final"
+    OBJECTED = "objected"
+
+
+class RecoveryState(Labelled):
+    AWAITING = "awaiting"
+    DELIVERED = "delivered"
+    APPLIED = "applied"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    PARKED = "parked"
+
+
+RECEIVED_STATES = (RecoveryState.APPLIED, RecoveryState.FAILED, RecoveryState.ROLLED_BACK)
+"""A receipt came: the loop of this recovery is closed."""
+
+
+class ReceiptStatus(Labelled):
+    APPLIED = "applied"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    REVERSED = "reversed"
+
+
+class OnFailure(Labelled):
+    REOPEN = "reopen"
+    KEEP = "keep"
+
+
+class DeliveryState(Labelled):
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    PARKED = "parked"
+
+
+class PolicyStatus(Labelled):
+    DRAFT = "draft"
+    LIVE = "live"
+    RETIRED = "retired"
+
+
+class ActorKind(Labelled):
+    PERSON = "person"
+    AUTOMATION = "automation"
+    CLOCK = "clock"
+
+
+class Event(Labelled):
+    """What a row of the audit trail says happened."""
+
+    OPENED = "opened"
+    ACCEPTED = "accepted"
+    RELEASED = "released"
+    ESCALATED = "escalated"
+    RETURNED = "returned"
+    RESUBMITTED = "resubmitted"
+    PROPOSED = "proposed"
+    CONFIRMED = "confirmed"
+    OBJECTED = "objected"
+    RESOLVED = "resolved"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    REOPENED = "reopened"
+    OCCURRED_AGAIN = "occurred_again"
+    CONTEXT_CHANGED = "context_changed"
+    NOTE_ADDED = "note_added"
+    REMINDED = "reminded"
+    REMINDER_SUPERSEDED = "reminder_superseded"
+    FIELD_REVEALED = "field_revealed"
+    DOCUMENT_OPENED = "document_opened"
+    FEEDBACK_GIVEN = "feedback_given"
+    DECISION_REFUSED = "decision_refused"
+    DECISION_DELIVERED = "decision_delivered"
+    DELIVERY_PARKED = "delivery_parked"
+    RECEIPT_RECEIVED = "receipt_received"
+    RECEIPT_OVERDUE = "receipt_overdue"
+    ROUTED_TO_EMPTY_ROLE = "routed_to_empty_role"
+
+
+class WebhookType(Labelled):
+    """Messages to automations; the value is the wire name."""
+
+    OPENED = "handoff.opened"
+    ACCEPTED = "handoff.accepted"
+    ESCALATED = "handoff.escalated"
+    RETURNED = "handoff.returned"
+    RESOLVED = "handoff.resolved"
+    WITHDRAWN = "handoff.withdrawn"
+    REOPENED = "handoff.reopened"
+
+
+DEFAULT_WEBHOOK_TYPES = (WebhookType.RESOLVED, WebhookType.RETURNED, WebhookType.WITHDRAWN)
+
+
+class StepKind(Labelled):
+    """What the ladder of a handoff's clock can do next."""
+
+    REMIND = "remind"
+    ESCALATE = "escalate"
+    IDLE_RELEASE = "idle_release"
+    CUT_OFF = "cut_off"
+
+
+class EscalationWhen(Labelled):
+    NOT_ACCEPTED = "not_accepted"
+    NOT_RESOLVED = "not_resolved"
+
+
+class ReminderAnchor(Labelled):
+    ACCEPT = "accept"
+    RESOLVE = "resolve"
+
+
+class ReminderTo(Labelled):
+    HOLDER = "holder"
+    ROLE = "role"
