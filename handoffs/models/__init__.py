@@ -1,0 +1,30 @@
+"""Rows, constraints, indexes and chainable querysets; no side effects."""
+
+from handoffs.models.audit import CLOCK, Actor, AuditRow
+from handoffs.models.case import Attempt, Case
+from handoffs.models.context import ContextRevision, Document, DocumentContent, Note
+from handoffs.models.decision import Decision
+from handoffs.models.handoff import Handoff
+from handoffs.models.recovery import Delivery, DeliveryTry, Recovery, SweepHeartbeat
+from handoffs.models.workflow import Endpoint, PolicyVersion, Workflow
+
+__all__ = [
+    "CLOCK",
+    "Actor",
+    "Attempt",
+    "AuditRow",
+    "Case",
+    "ContextRevision",
+    "Decision",
+    "Delivery",
+    "DeliveryTry",
+    "Document",
+    "DocumentContent",
+    "Endpoint",
+    "Handoff",
+    "Note",
+    "PolicyVersion",
+    "Recovery",
+    "SweepHeartbeat",
+    "Workflow",
+]

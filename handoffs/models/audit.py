@@ -1,0 +1,98 @@
+"""What every row of a handoff's audit trail carries beside its state: event, actor, reason, place in the chain."""
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+import pgtrigger
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from handoffs.choices import ActorKind, Event
+from handoffs.models.fields import ExactJSONField
+from handoffs.rules.canonical import sha256_of
+
+GENESIS_DIGEST = "0" * 64
+SNAPSHOT_COLUMNS = (
+    "state",
+    "role_id",
+    "holder_id",
+    "priority",
+    "escalation_level",
+    "context_revision_number",
+    "accept_by",
+    "resolve_by",
+    "cut_off_at",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who did it: a person, an automation, or the clock."""
+
+    kind: ActorKind
+    name: str
+    user: Any = None
+
+    @classmethod
+    def of(cls, user: Any) -> "Actor":
+        kind = ActorKind.AUTOMATION if user.is_automation else ActorKind.PERSON
+        return cls(kind=kind, name=user.display_name, user=user)
+
+
+CLOCK = Actor(kind=ActorKind.CLOCK, name="the clock")
+
+
+class AuditRow(models.Model):
+    """Columns that the history table has beside the handoff's own; rows form a chain of digests per handoff."""
+
+    sequence = models.PositiveIntegerField()
+    event = models.CharField(max_length=32, choices=Event.choices())
+    actor_kind = models.CharField(max_length=12, choices=ActorKind.choices())
+    actor_name = models.CharField(max_length=300)
+    reason = models.TextField(blank=True)
+    details = ExactJSONField(default=dict)
+    previous_digest = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        abstract = True
+
+    def computed_digest(self) -> str:
+        """Hex SHA-256 over the previous digest and everything that this row says."""
+        said = {
+            "handoff": str(self.id),  # type: ignore[attr-defined]
+            "sequence": self.sequence,
+            "at": _words(self.history_date),  # type: ignore[attr-defined]
+            "event": str(self.event),
+            "actor": [str(self.actor_kind), self.actor_name, self.history_user_id],  # type: ignore[attr-defined]
+            "reason": self.reason,
+            "details": self.details,
+            "snapshot": {column: _words(getattr(self, column)) for column in SNAPSHOT_COLUMNS},
+            "previous": self.previous_digest,
+        }
+        return sha256_of(said)
+
+
+class AuditTrail(HistoricalRecords):
+    """simple-history whose table is a chain: numbered without gaps, and append-only by trigger."""
+
+    def get_meta_options(self, model: Any) -> dict[str, Any]:
+        options = super().get_meta_options(model)
+        options["ordering"] = ("sequence",)
+        options["get_latest_by"] = ("sequence",)
+        options["constraints"] = [
+            models.UniqueConstraint(fields=["id", "sequence"], name="audit_sequence_per_handoff"),
+            models.CheckConstraint(condition=~models.Q(actor_name=""), name="audit_actor_is_never_empty"),
+        ]
+        options["triggers"] = [
+            pgtrigger.Protect(name="audit_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+        return options
+
+
+def _words(value: Any) -> Any:
+    if hasattr(value, "astimezone"):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return str(value) if value is not None and not isinstance(value, int | str) else value
+
