@@ -1,0 +1,69 @@
+"""The one decision core: is a person needed, who, and what happens now. Live intake, shadow and replay all call it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from handoffs.choices import ProceedReason, TriggerKind, Verdict
+from handoffs.rules.conditions import Truth
+from handoffs.rules.detection import Sighting, TriggerResult, detect
+from handoffs.rules.facts import AttemptFacts, FailureHistory
+from handoffs.rules.policy import Policy
+from handoffs.rules.rollout import is_inside
+from handoffs.rules.routing import Routing, route
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The answer to an attempt on a case that is not with a person yet.
+
+    `verdict` is proceed, retry, handoff or stop (a handoff that also tells the automation to stop retrying).
+    `primary` is the first trigger that fired. `retry` is the failure trigger whose delay applies.
+    """
+
+    verdict: Verdict
+    triggers: tuple[TriggerResult, ...]
+    proceed_reason: ProceedReason | None = None
+    primary: TriggerResult | None = None
+    routing: Routing | None = None
+    suggested_outcome: str = ""
+    retry: TriggerResult | None = None
+
+    @property
+    def opens_handoff(self) -> bool:
+        return self.verdict in (Verdict.HANDOFF, Verdict.STOP)
+
+
+def evaluate(attempt: AttemptFacts, policy: Policy, history: FailureHistory, *, at: datetime) -> Evaluation:
+    """Judge one attempt by one policy version; depends on its arguments alone."""
+    names = attempt.names(attempts=history.attempts + 1)
+    results = detect(policy, Sighting(attempt=attempt, history=history, at=at, names=names))
+    primary = next((result for result in results if result.fired), None)
+    if primary is None:
+        return _no_person_needed(results)
+    if not is_inside(policy.rollout, workflow=policy.workflow, reference=attempt.reference, names=names):
+        return Evaluation(verdict=Verdict.PROCEED, triggers=results, proceed_reason=ProceedReason.OUTSIDE_ROLLOUT)
+    return Evaluation(
+        verdict=Verdict.STOP if primary.kind is TriggerKind.FAILURES else Verdict.HANDOFF,
+        triggers=results,
+        primary=primary,
+        routing=route(policy, names),
+        suggested_outcome=suggest(policy, attempt, history),
+    )
+
+
+def suggest(policy: Policy, attempt: AttemptFacts, history: FailureHistory) -> str:
+    """The outcome to put first: the automation's own proposal if the policy offers it, else the first matching rule."""
+    if policy.outcome(attempt.proposed_outcome):
+        return attempt.proposed_outcome
+    names = attempt.names(attempts=history.attempts + 1)
+    for suggestion in policy.suggest:
+        if suggestion.when is None or suggestion.when.evaluate(names).truth is Truth.YES:
+            return suggestion.outcome
+    return ""
+
+
+def _no_person_needed(results: tuple[TriggerResult, ...]) -> Evaluation:
+    retry = next((result for result in results if result.retry_after_seconds is not None), None)
+    if retry is not None:
+        return Evaluation(verdict=Verdict.RETRY, triggers=results, retry=retry)
+    return Evaluation(verdict=Verdict.PROCEED, triggers=results, proceed_reason=ProceedReason.NO_TRIGGER)
