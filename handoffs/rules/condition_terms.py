@@ -1,0 +1,282 @@
+"""The parts of a condition that have a value: fields, literals and arithmetic. A value of None means unknown."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Context, Decimal, DecimalException, DivisionByZero, Inexact, InvalidOperation, Overflow
+from typing import Any, Protocol
+
+from handoffs.rules.data_schema import FieldSpec, Path, show_path
+from handoffs.rules.values import READERS, Kind, is_missing, show, show_raw, summarise
+
+BUDGET = 4000
+"""Units of work for one evaluation, about a microsecond each; what needs more is unknown."""
+LONG_TEXT = 400
+
+EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+DIVISION = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+
+class OutOfBudget(Exception):
+    """The evaluation would take too long."""
+
+
+class Scope:
+    """One evaluation: the facts, the items of lists at hand, what was read so far, and the work that is left."""
+
+    __slots__ = ("left", "names", "places", "read")
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self.names = names
+        self.places: Mapping[str, str] = {}
+        self.read: dict[str, Any] = {}
+        self.left = [BUDGET]
+
+    def spend(self, units: int) -> None:
+        """Use up work. Raises OutOfBudget when nothing is left."""
+        self.left[0] -= units
+        if self.left[0] < 0:
+            raise OutOfBudget
+
+    def inside(self, variable: str) -> "Scope":
+        """A scope for the items of a list, which `put` then fills one by one; the budget is shared."""
+        scope = Scope({**self.names})
+        scope.places = {**self.places, variable: ""}
+        scope.left = self.left
+        return scope
+
+    def put(self, variable: str, item: Any, place: str) -> None:
+        """Go to one item of the list; what was read of the item before is forgotten."""
+        self.names[variable] = item  # type: ignore[index]  # a dict of our own since inside()
+        self.places[variable] = place  # type: ignore[index]
+        self.read = {}
+
+
+class Term(Protocol):
+    """Something with a value. `label` is what people call it."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def label(self) -> str: ...
+    def value(self, scope: Scope) -> Any: ...
+    def phrase(self, scope: Scope) -> str: ...
+    def why_unknown(self, scope: Scope) -> str: ...
+    def fields(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value that the manager wrote."""
+
+    content: Any
+    kind: Kind
+
+    @property
+    def label(self) -> str:
+        return show(self.content)
+
+    def value(self, scope: Scope) -> Any:
+        return self.content
+
+    def phrase(self, scope: Scope) -> str:
+        return show(self.content)
+
+    def why_unknown(self, scope: Scope) -> str:
+        return ""
+
+    def fields(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value that the automation reported."""
+
+    parts: Path
+    spec: FieldSpec
+    kind: Kind
+    read: Callable[[Any], Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, parts: Path, spec: FieldSpec, kind: Kind | None = None) -> "Field":
+        """The field at `parts`, read as `kind` (its declared kind unless given)."""
+        kind = kind or spec.kind
+        return cls(parts=parts, spec=spec, kind=kind, read=_known_text if spec.always_known else READERS[kind])
+
+    @property
+    def label(self) -> str:
+        return self.spec.title
+
+    def raw(self, scope: Scope) -> Any:
+        """What was reported, None if nothing; remembered as read."""
+        parts = self.parts
+        value = scope.names.get(parts[0])  # type: ignore[arg-type]
+        for part in parts[1:]:
+            value = value.get(part) if type(value) is dict and type(part) is str else _step(value, part)
+            if value is None:
+                break
+        scope.read[self.path(scope)] = value
+        if type(value) is str and len(value) > LONG_TEXT:
+            scope.spend(len(value) // 200)
+        return value
+
+    def value(self, scope: Scope) -> Any:
+        return self.read(self.raw(scope))
+
+    def path(self, scope: Scope) -> str:
+        """The path as read: inside a list with the position of the item."""
+        place = scope.places.get(self.parts[0]) if scope.places else None  # type: ignore[arg-type]
+        return self.spec.path if place is None else show_path((place, *self.parts[1:]))
+
+    def phrase(self, scope: Scope) -> str:
+        value = self.value(scope)
+        return f"{self.label} {show(summarise(self.raw(scope)) if value is None else value)}"
+
+    def why_unknown(self, scope: Scope) -> str:
+        raw = self.raw(scope)
+        return f"{self.label} is missing" if is_missing(raw) else f"{self.label} {show_raw(raw)} is not {a(self.kind)}"
+
+    def fields(self) -> tuple[str, ...]:
+        return (self.spec.path,)
+
+
+def _known_text(raw: Any) -> str:
+    return raw if isinstance(raw, str) else ""
+
+
+def _step(value: Any, part: str | int) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(str(part))
+    inside = isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)
+    return value[part] if inside else None
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A term read as another kind, such as untyped data as a number."""
+
+    operand: Term
+    kind: Kind
+
+    @property
+    def label(self) -> str:
+        return self.operand.label
+
+    def value(self, scope: Scope) -> Any:
+        return READERS[self.kind](self.operand.value(scope))
+
+    def phrase(self, scope: Scope) -> str:
+        return f"{self.label} {show(self.value(scope))}"
+
+    def why_unknown(self, scope: Scope) -> str:
+        value = self.operand.value(scope)
+        return (
+            self.operand.why_unknown(scope)
+            if value is None
+            else f"{self.label} {show_raw(value)} is not {a(self.kind)}"
+        )
+
+    def fields(self) -> tuple[str, ...]:
+        return self.operand.fields()
+
+
+ARITHMETIC: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "+": ("plus", EXACT.add),
+    "-": ("minus", EXACT.subtract),
+    "*": ("times", EXACT.multiply),
+    "/": ("divided by", DIVISION.divide),
+    "%": ("modulo", EXACT.remainder),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Two numbers combined: exact for + - * %, with 28 digits for /; unknown where there is no such result."""
+
+    operator: str
+    left: Term
+    right: Term
+    kind: Kind = Kind.NUMBER
+
+    @property
+    def label(self) -> str:
+        return f"{self.left.label} {ARITHMETIC[self.operator][0]} {self.right.label}"
+
+    def value(self, scope: Scope) -> Decimal | None:
+        left, right = self.left.value(scope), self.right.value(scope)
+        if left is None or right is None:
+            return None
+        try:
+            result: Decimal = ARITHMETIC[self.operator][1](left, right)
+        except DecimalException:
+            return None
+        return result
+
+    def phrase(self, scope: Scope) -> str:
+        return f"{self.label} ({show(self.value(scope))})"
+
+    def why_unknown(self, scope: Scope) -> str:
+        known = (side for side in (self.left, self.right) if side.value(scope) is None)
+        return next((side.why_unknown(scope) for side in known), f"{self.label} has no exact result")
+
+    def fields(self) -> tuple[str, ...]:
+        return self.left.fields() + self.right.fields()
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """How many days lie from `right` to `left`, both dates."""
+
+    left: Term
+    right: Term
+    kind: Kind = Kind.NUMBER
+
+    @property
+    def label(self) -> str:
+        return f"days from {self.right.label} to {self.left.label}"
+
+    def value(self, scope: Scope) -> int | None:
+        left, right = self.left.value(scope), self.right.value(scope)
+        return None if left is None or right is None else (left - right).days
+
+    def phrase(self, scope: Scope) -> str:
+        return f"{self.label} ({show(self.value(scope))})"
+
+    def why_unknown(self, scope: Scope) -> str:
+        return (self.right if self.left.value(scope) is not None else self.left).why_unknown(scope)
+
+    def fields(self) -> tuple[str, ...]:
+        return self.left.fields() + self.right.fields()
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The number of characters of a text or of items of a list."""
+
+    operand: Term
+    kind: Kind = Kind.NUMBER
+
+    @property
+    def label(self) -> str:
+        return f"size of {self.operand.label}"
+
+    def value(self, scope: Scope) -> int | None:
+        value = self.operand.value(scope)
+        return len(value) if isinstance(value, str | list | tuple | Mapping) else None
+
+    def phrase(self, scope: Scope) -> str:
+        return f"{self.label} {show(self.value(scope))}"
+
+    def why_unknown(self, scope: Scope) -> str:
+        return self.operand.why_unknown(scope)
+
+    def fields(self) -> tuple[str, ...]:
+        return self.operand.fields()
+
+
+def a(kind: Kind) -> str:
+    """The kind with its article: `a number`, `an object`, `text`."""
+    return _ARTICLES.get(kind, f"a {kind}")
+
+
+_ARTICLES = {Kind.TEXT: "text", Kind.OBJECT: "an object", Kind.BOOLEAN: "yes or no", Kind.ANY: "comparable"}
