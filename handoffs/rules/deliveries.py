@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 
 SCHEDULE = (
@@ -113,15 +114,16 @@ def judge(exchange: Exchange, *, attempts_made: int, delivery_id: str, now: date
     """Say what follows from a try; `attempts_made` counts this one, `now` is when it ended."""
     if exchange.refused:
         return Judgement(kind=JudgementKind.PARK, reason=exchange.error)
+    again = partial(_retry_or_park, exchange, attempts_made=attempts_made, delivery_id=delivery_id, now=now)
     if exchange.status is None:
-        return _retry_or_park(exchange, exchange.error, attempts_made, delivery_id, now)
+        return again(exchange.error)
     answer = class_of(exchange.status)
     if answer.kind is JudgementKind.DELIVERED:
         return Judgement(kind=JudgementKind.DELIVERED)
     reason = f"Answered {_in_words(exchange.status)}: {answer.advice}"
     if answer.kind is JudgementKind.PARK:
         return Judgement(kind=answer.kind, reason=reason, switch_endpoint_off=answer.switch_endpoint_off)
-    return _retry_or_park(exchange, reason, attempts_made, delivery_id, now)
+    return again(reason)
 
 
 def class_of(status: int) -> AnswerClass:
@@ -137,7 +139,7 @@ def _in_words(status: int) -> str:
 
 
 def _retry_or_park(
-    exchange: Exchange, reason: str, attempts_made: int, delivery_id: str, now: datetime
+    exchange: Exchange, reason: str, *, attempts_made: int, delivery_id: str, now: datetime
 ) -> Judgement:
     delay = delay_before(attempts_made + 1, delivery_id=delivery_id)
     if delay is None:
