@@ -1,0 +1,17 @@
+"""The settings of the tests: the same, with a throwaway data folder that the processes of one run share."""
+
+import os
+import tempfile
+
+os.environ.setdefault("HANDOFFS_TEST_DIR", os.path.join(tempfile.gettempdir(), f"desk-test-{os.getpid()}"))
+os.environ["DATA_DIR"] = os.environ["HANDOFFS_TEST_DIR"]
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
+os.environ.setdefault("EMAIL_URL", "memorymail://")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+from config.settings import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+HANDOFFS_ALLOW_PRIVATE_WEBHOOKS = True
+ALLOWED_HOSTS = ["*"]
+ACCOUNT_RATE_LIMITS = False
