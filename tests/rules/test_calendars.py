@@ -139,7 +139,7 @@ def test_a_calendar_with_too_little_time_never_opens_for_so_long():
         subtract(once, utc("2026-06-01T00:00+00:00"), HOUR + 1)
 
 
-@pytest.mark.parametrize("moment", [datetime(2026, 3, 25), datetime(9999, 5, 1, tzinfo=UTC)])  # noqa: DTZ001
+@pytest.mark.parametrize("moment", [datetime(2026, 3, 25), datetime(9999, 5, 1, tzinfo=UTC)])
 def test_a_moment_without_zone_or_beyond_all_calendars_is_refused(moment):
     with pytest.raises(MomentInvalid):
         add(OFFICE, moment, 60)
