@@ -1,4 +1,4 @@
-"""Where webhooks may go: which addresses are public, and which callback URLs a workflow allows; connecting is not here."""
+"""Where webhooks may go: which addresses are public, which callback URLs a workflow allows; it connects nowhere."""
 
 import re
 from collections.abc import Iterable
