@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import holidays
 
 from handoffs.choices import Labelled
+from handoffs.errors import Invalid
 from handoffs.rules.facts import Pause
 from handoffs.rules.openings import (
     DAY,
@@ -44,10 +45,11 @@ __all__ = [
 ]
 
 
-class CalendarInvalid(ValueError):
+class CalendarInvalid(Invalid):
     """The calendar cannot exist: an unknown zone or country, or hours that are not hours."""
 
     code = "calendar_invalid"
+    title = "The calendar needs correcting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
+from handoffs.errors import Invalid, NotPossibleNow
+
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,16 +22,18 @@ HORIZON_YEARS = 100
 Span = tuple[int, int]
 
 
-class CalendarNeverOpens(ValueError):
+class CalendarNeverOpens(NotPossibleNow):
     """The calendar offers too little time, or none, for the target ever to be used up."""
 
     code = "calendar_never_opens"
+    title = "The calendar never opens for so long"
 
 
-class MomentInvalid(ValueError):
+class MomentInvalid(Invalid):
     """A moment without a zone, or too far away to be meant."""
 
     code = "moment_invalid"
+    title = "The moment cannot be meant"
 
 
 def instant_of(moment: datetime) -> int:
@@ -41,8 +45,11 @@ def instant_of(moment: datetime) -> int:
 
 
 def moment_of(instant: int) -> datetime:
-    """The instant as a datetime in UTC."""
-    return EPOCH + timedelta(microseconds=instant)
+    """The instant as a datetime in UTC. Raises MomentInvalid beyond the years that a datetime knows."""
+    try:
+        return EPOCH + timedelta(microseconds=instant)
+    except OverflowError as error:
+        raise MomentInvalid(f"{instant} µs since 1970 is too far away") from error
 
 
 def _year_of(instant: int) -> int:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from handoffs.choices import FINAL_STATES, EscalationWhen, Labelled, ReminderAnchor, State, StepKind
 from handoffs.rules.calendars import Calendar, Stretch, add, add_with_pauses, explain, subtract
 from handoffs.rules.facts import ClockFacts, DueTimes, Pause
+from handoffs.rules.openings import instant_of, moment_of
 from handoffs.rules.policy import Reminder, Sla
 
 CUT_OFF_KEY = "cut_off"
@@ -124,9 +125,8 @@ def status(due: DueTimes, clock: ClockFacts, *, now: datetime) -> SlaStatus:
     """The state of the target whose due time comes first: accept (until accepted) or resolve.
 
     Overdue from the due time on. At risk with less than 20 % of the time from the start of the clock to the due time
-    left, or less than 15 minutes; both as time on the wall, not business time. While returned it is paused,
-    unless it was overdue before; a fixed deadline is shown then and can become overdue. None once resolved or withdrawn,
-    or without a target.
+    left, or less than 15 minutes; both as time on the wall, not business time. While returned it is paused, unless it
+    was overdue before; a fixed deadline is shown then and can become overdue. None once it is over or has no target.
     """
     if clock.state in FINAL_STATES:
         return SlaStatus(kind=SlaKind.NONE)
@@ -158,7 +158,7 @@ def _after(calendar: Calendar, clock: ClockFacts, seconds: int | None, pauses: t
 
 
 def _fixed(clock: ClockFacts) -> datetime | None:
-    return clock.fixed_resolve_by and clock.fixed_resolve_by.astimezone(UTC)
+    return clock.fixed_resolve_by and moment_of(instant_of(clock.fixed_resolve_by))
 
 
 def _pauses_of(clock: ClockFacts, target: Target) -> tuple[Pause, ...]:
@@ -236,12 +236,9 @@ def _idle_release(sla: Sla, calendar: Calendar, clock: ClockFacts) -> Iterator[S
 
 def _first_target(due: DueTimes, clock: ClockFacts) -> tuple[Target | None, datetime | None]:
     accept_by = None if clock.accepted_at else due.accept_by
-    resolve_by = clock.fixed_resolve_by if clock.state is State.RETURNED else due.resolve_by
-    running = [
-        (due_at, target) for due_at, target in ((accept_by, Target.ACCEPT), (resolve_by, Target.RESOLVE)) if due_at
-    ]
-    due_at, target = min(running, default=(None, None))
-    return target, due_at
+    if accept_by and (due.resolve_by is None or accept_by <= due.resolve_by):
+        return Target.ACCEPT, accept_by
+    return (Target.RESOLVE, due.resolve_by) if due.resolve_by else (None, None)
 
 
 def _kind(left: timedelta, whole: timedelta) -> SlaKind:

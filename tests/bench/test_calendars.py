@@ -17,6 +17,7 @@ OFFICE = Calendar(
 STARTS = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=8.7 * number) for number in range(1000)]
 PAUSES = [(Pause(started_at=start + timedelta(hours=1), ended_at=start + timedelta(hours=5)),) for start in STARTS]
 FLOOR_PER_SECOND = 20_000
+pytestmark = pytest.mark.bench
 
 
 def due_dates() -> list[datetime]:

@@ -1,6 +1,6 @@
 """Business time by example: each row is a moment that a person can check with a calendar on the wall."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import pytest
 
@@ -145,6 +145,11 @@ def test_a_moment_without_zone_or_beyond_all_calendars_is_refused(moment):
         add(OFFICE, moment, 60)
     with pytest.raises(MomentInvalid):
         measure(OFFICE, moment, moment)
+
+
+def test_a_moment_that_no_clock_in_utc_can_show_is_refused():
+    with pytest.raises(MomentInvalid):
+        add(OFFICE, datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))), 0)
 
 
 def test_a_negative_target_is_refused():

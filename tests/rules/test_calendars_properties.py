@@ -1,4 +1,4 @@
-"""Business time by law: what holds for every calendar, zone, moment and pause, checked against a walk along the wall."""
+"""Business time by law: what holds for every calendar, zone, moment and pause, checked by a walk along the wall."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
