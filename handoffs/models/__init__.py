@@ -1,6 +1,7 @@
 """Rows, constraints, indexes and chainable querysets; no side effects."""
 
 from handoffs.models.audit import CLOCK, Actor, AuditRow
+from handoffs.models.calendar import BusinessCalendar
 from handoffs.models.case import Attempt, Case
 from handoffs.models.context import ContextRevision, Document, DocumentContent, Note
 from handoffs.models.decision import Decision
@@ -13,6 +14,7 @@ __all__ = [
     "Actor",
     "Attempt",
     "AuditRow",
+    "BusinessCalendar",
     "Case",
     "ContextRevision",
     "Decision",

@@ -50,7 +50,7 @@ class Attempt(models.Model):
     confidence = models.DecimalField(max_digits=12, decimal_places=10, null=True)
     error_type = models.CharField(max_length=100, blank=True)
     error_message = models.TextField(blank=True)
-    request_reason = models.TextField(null=True)  # noqa: DJ001 - null says that nobody asked, "" that no reason was given
+    request_reason = models.TextField(null=True)
     action_taken = ExactJSONField(null=True)
     proposed_outcome = models.CharField(max_length=64, blank=True)
     given_context = ExactJSONField(default=dict)
@@ -59,7 +59,7 @@ class Attempt(models.Model):
     content_digest = models.CharField(max_length=64)
     verdict = models.CharField(max_length=8, choices=Verdict.choices())
     triggers = ExactJSONField(default=list)
-    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null keys never collide
+    idempotency_key = models.CharField(max_length=255, null=True)
     answer_status = models.PositiveSmallIntegerField(default=200)
     answer = ExactJSONField(null=True)
 

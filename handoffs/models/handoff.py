@@ -15,7 +15,7 @@ from django_fsm import FSMField, transition
 from handoffs.choices import FINAL_STATES, HELD_STATES, OPEN_STATES, PRIORITY_RANKS, Pattern, Priority, State
 from handoffs.models.audit import AuditRow, AuditTrail
 from handoffs.models.case import Case
-from handoffs.models.fields import ExactJSONField, new_id
+from handoffs.models.fields import new_id
 from handoffs.models.workflow import PolicyVersion, Workflow
 from handoffs.rules.facts import ClockFacts, DueTimes, Pause
 
@@ -34,6 +34,8 @@ TRANSITIONS: dict[str, tuple[tuple[State, ...], State]] = {
     "reopen": ((State.RESOLVED,), State.PENDING),
 }
 LEGAL_CHANGES = sorted({(source, target) for sources, target in TRANSITIONS.values() for source in sources})
+URGENCY = (F("due_at").asc(nulls_last=True), F("priority").desc(), F("opened_at").asc())
+"""What is due first comes first; then what matters more; then what waits longer."""
 
 
 def _legal(name: str) -> Any:
@@ -60,7 +62,7 @@ class HandoffQuerySet(models.QuerySet["Handoff"]):
         return self.open().filter(next_step_at__lte=now)
 
     def most_urgent_first(self) -> "HandoffQuerySet":
-        return self.order_by(F("due_at").asc(nulls_last=True), "-priority", "opened_at")
+        return self.order_by(*URGENCY)
 
 
 class Handoff(models.Model):
@@ -121,7 +123,6 @@ class Handoff(models.Model):
     occurrences_count = models.PositiveIntegerField(default=1)
     returns_count = models.PositiveIntegerField(default=0)
     reopens_count = models.PositiveIntegerField(default=0)
-    webhook_sequence = models.PositiveIntegerField(default=0)
     audit_sequence = models.PositiveIntegerField(default=0)
     audit_digest = models.CharField(max_length=64, blank=True)
 
@@ -132,8 +133,7 @@ class Handoff(models.Model):
             "number", "workflow", "case", "policy_version", "pattern", "routed_role_ids", "offered_to", "opened_by",
             "opened_at", "updated_at", "clock_started_at", "accepted_since_start_at", "last_activity_at", "pauses",
             "steps_done", "fixed_resolve_by", "due_at", "next_step_at", "primary_trigger", "summary", "headline",
-            "context_digest", "occurrences_count", "returns_count", "reopens_count", "webhook_sequence",
-            "audit_sequence", "audit_digest",
+            "context_digest", "occurrences_count", "returns_count", "reopens_count", "audit_sequence", "audit_digest",
         ],
         history_change_reason_field=models.TextField(null=True),
     )  # fmt: skip

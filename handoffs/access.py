@@ -1,0 +1,183 @@
+"""The only way to fetch anything on somebody's behalf: default deny, and what one may not see does not exist."""
+
+import uuid
+
+from django.contrib.auth.models import Group
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.models import User
+from handoffs.choices import State
+from handoffs.errors import NotThere
+from handoffs.models import Case, Decision, Document, Handoff, PolicyVersion, Workflow
+
+MANAGE = "handoffs.manage_workflow"
+
+
+def role_ids_of(user: User) -> frozenset[int]:
+    """Ids of the roles that the user has; read once per user object."""
+    if not hasattr(user, "_role_ids"):
+        user._role_ids = frozenset(user.groups.values_list("pk", flat=True))  # type: ignore[attr-defined]
+    return user._role_ids  # type: ignore[attr-defined,no-any-return]
+
+
+def roles_of(user: User) -> QuerySet[Group]:
+    """The user's roles by name."""
+    return Group.objects.filter(pk__in=role_ids_of(user)).order_by("name")
+
+
+def is_manager(user: User) -> bool:
+    """Whether the user may see metrics and tune policies of any workflow."""
+    return user.is_active and not user.is_automation and user.has_perm(MANAGE)
+
+
+def workflows_for(user: User) -> QuerySet[Workflow]:
+    """An automation's granted workflows; a person's workflows whose live policy names one of their roles."""
+    workflows = Workflow.objects.all()
+    if user.workflow_scope is not None:
+        workflows = workflows.filter(key__in=user.workflow_scope)
+    if user.is_automation:
+        return workflows if user.workflow_scope is not None else workflows.none()
+    if user.is_superuser:
+        return workflows
+    names = list(roles_of(user).values_list("name", flat=True))
+    return workflows.filter(live_version__role_names__overlap=names)
+
+
+def workflow_for(user: User, key: str) -> Workflow:
+    """The workflow called `key`. Raises NotThere also where the user may not see it."""
+    workflow = workflows_for(user).filter(key=key).first()
+    if workflow is None:
+        raise NotThere(f"There is no workflow {key!r} that you may use. GET /api/v1/workflows/ lists yours.")
+    return workflow
+
+
+def managed_workflows(user: User) -> QuerySet[Workflow]:
+    """The workflows that a manager tunes; none for everybody else."""
+    return workflows_for(user) if is_manager(user) else Workflow.objects.none()
+
+
+def handoffs_for(user: User) -> QuerySet[Handoff]:
+    """Handoffs that are or were routed to one of the user's roles, that they decided, or whose workflow they manage."""
+    handoffs = Handoff.objects.all()
+    if user.workflow_scope is not None:
+        handoffs = handoffs.filter(workflow__in=Workflow.objects.filter(key__in=user.workflow_scope))
+    if user.is_superuser or (user.is_automation and user.workflow_scope is not None):
+        return handoffs
+    if user.is_automation or not user.is_active:
+        return handoffs.none()
+    return handoffs.filter(_seen_by(user))
+
+
+def handoff_for(user: User, handoff_id: uuid.UUID | str) -> Handoff:
+    """One visible handoff with its workflow, case, role and holder. Raises NotThere."""
+    found = (
+        handoffs_for(user)
+        .filter(pk=_uuid(handoff_id))
+        .select_related("workflow", "case", "role", "holder", "opened_by", "offered_to")
+        .first()
+    )
+    if found is None:
+        raise NotThere("There is no such handoff, or it was never routed to one of your roles.")
+    return found
+
+
+def document_for(user: User, document_id: uuid.UUID | str) -> Document:
+    """A document of a visible handoff, or one that the user uploaded. Raises NotThere."""
+    carried = Exists(handoffs_for(user).filter(documents=OuterRef("pk")))
+    document = Document.objects.filter(Q(uploaded_by=user) | carried, pk=_uuid(document_id)).first()
+    if document is None:
+        raise NotThere("There is no such document, or no handoff that you may see carries it.")
+    return document
+
+
+def case_for(user: User, workflow_key: str, reference: str) -> Case:
+    """A case of a visible workflow; people see it only through a visible handoff. Raises NotThere."""
+    cases = Case.objects.select_related("workflow").filter(workflow__key=workflow_key, reference=reference)
+    if user.is_automation or user.workflow_scope is not None:
+        cases = cases.filter(workflow__in=workflows_for(user))
+    if not user.is_automation:
+        cases = cases.filter(Exists(handoffs_for(user).filter(case=OuterRef("pk"))))
+    case = cases.first()
+    if case is None:
+        raise NotThere(f"There is no case {reference!r} in {workflow_key!r} that you may see.")
+    return case
+
+
+def manages(user: User, handoff: Handoff) -> bool:
+    """Whether the user is a manager of the handoff's workflow."""
+    return is_manager(user) and (user.is_superuser or managed_workflows(user).filter(pk=handoff.workflow_id).exists())
+
+
+def has_role(user: User, handoff: Handoff) -> bool:
+    """Whether the handoff is with one of the user's roles now."""
+    return user.is_active and not user.is_automation and handoff.role_id in role_ids_of(user)
+
+
+def may(user: User, verb: str, handoff: Handoff) -> bool:
+    """Whether the user may do `verb` with the handoff as it stands: what a page offers, and what actions enforce."""
+    return _MAY[verb](user, handoff)
+
+
+def may_accept(user: User, handoff: Handoff) -> bool:
+    """Of the role, and not what they themselves submitted."""
+    return handoff.state == State.PENDING and has_role(user, handoff) and handoff.opened_by_id != user.pk
+
+
+def _holds(user: User, handoff: Handoff) -> bool:
+    return handoff.state == State.IN_PROGRESS and handoff.holder_id == user.pk
+
+
+def _may_release(user: User, handoff: Handoff) -> bool:
+    return handoff.state == State.IN_PROGRESS and (handoff.holder_id == user.pk or manages(user, handoff))
+
+
+def _may_escalate(user: User, handoff: Handoff) -> bool:
+    if handoff.state == State.PENDING:
+        return has_role(user, handoff) or manages(user, handoff)
+    return _may_release(user, handoff)
+
+
+def _may_confirm(user: User, handoff: Handoff) -> bool:
+    if handoff.state != State.AWAITING_CONFIRMATION or handoff.holder_id == user.pk:
+        return False
+    return has_role(user, handoff) and handoff.opened_by_id != user.pk
+
+
+def _may_withdraw(user: User, handoff: Handoff) -> bool:
+    return handoff.is_open and (user.is_automation or manages(user, handoff))
+
+
+def _may_reopen(user: User, handoff: Handoff) -> bool:
+    return handoff.state == State.RESOLVED and manages(user, handoff)
+
+
+_MAY = {
+    "accept": may_accept,
+    "release": _may_release,
+    "escalate": _may_escalate,
+    "return": _holds,
+    "decide": _holds,
+    "confirm": _may_confirm,
+    "object": _may_confirm,
+    "withdraw": _may_withdraw,
+    "reopen": _may_reopen,
+    "note": lambda user, handoff: not user.is_automation,
+}
+
+
+def _seen_by(user: User) -> Q:
+    seen = Q(routed_role_ids__overlap=list(role_ids_of(user))) | Q(
+        Exists(Decision.objects.filter(handoff=OuterRef("pk"), decided_by=user))
+    )
+    if is_manager(user):
+        names = list(roles_of(user).values_list("name", flat=True))
+        live = PolicyVersion.objects.filter(workflow=OuterRef("workflow"), status="live", role_names__overlap=names)
+        seen |= Q(Exists(live))
+    return seen
+
+
+def _uuid(value: uuid.UUID | str) -> uuid.UUID:
+    try:
+        return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
+    except ValueError as error:
+        raise NotThere(f"{value!r} is no identifier.") from error

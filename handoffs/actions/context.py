@@ -1,0 +1,167 @@
+"""What the reviewer is shown: freezing revisions, attaching documents, and the trail of who looked at what."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from handoffs import access
+from handoffs.actions import audit
+from handoffs.choices import Event
+from handoffs.errors import Invalid, Mistake, NotAllowed
+from handoffs.models import Actor, Attempt, ContextRevision, Document, DocumentContent, Handoff, Note, Workflow
+from handoffs.rules import package as packages
+
+UNREFERENCED_FOR = timedelta(hours=24)
+MAX_NOTE_CHARACTERS = 5_000
+
+
+def freeze(handoff: Handoff, package: Mapping[str, Any], *, attempt: Attempt, now: datetime) -> ContextRevision:
+    """Store the handoff's current package as revision `context_revision_number`, digest and all."""
+    return ContextRevision.objects.create(
+        handoff=handoff,
+        number=handoff.context_revision_number,
+        attempt=attempt,
+        package=package,
+        digest=handoff.context_digest,
+        created_at=now,
+    )
+
+
+def take_over(handoff: Handoff, package: Mapping[str, Any]) -> None:
+    """Show `package` on the handoff from now on; the caller freezes it and saves the handoff."""
+    handoff.summary = package["summary"]
+    handoff.headline = packages.headline(package)
+    handoff.context_digest = packages.digest(package)
+
+
+def attach(handoff: Handoff, documents: list[Document]) -> None:
+    """The handoff carries these documents from now on, so they do not expire."""
+    if documents:
+        handoff.documents.add(*documents)
+        Document.objects.filter(pk__in=[document.pk for document in documents]).update(expires_at=None)
+
+
+def named_documents(workflow: Workflow, ids: list[str], *, automation: User) -> list[Document]:
+    """The automation's documents with these ids, in their order. Raises Invalid naming each that is not there."""
+    found = {
+        str(document.pk): document
+        for document in Document.objects.filter(pk__in=ids, workflow=workflow, uploaded_by=automation)
+    }
+    mistakes = [
+        Mistake(pointer=f"/context/documents/{index}", detail=f"No document {key} of this workflow; upload it first.")
+        for index, key in enumerate(ids)
+        if key not in found
+    ]
+    if mistakes:
+        raise Invalid("A document is not there.", mistakes=mistakes)
+    return [found[key] for key in dict.fromkeys(ids)]
+
+
+def described(document: Document) -> dict[str, Any]:
+    """A document as packages and answers show it."""
+    return {
+        "id": str(document.pk),
+        "name": document.name,
+        "title": document.title,
+        "content_type": document.content_type,
+        "size_bytes": document.size_bytes,
+        "sha256": document.sha256,
+    }
+
+
+@transaction.atomic(durable=True)
+def upload(
+    workflow: Workflow, *, body: bytes, name: str, title: str, content_type: str, uploader: User, now: datetime
+) -> Document:
+    """Store a file whose type was already checked; it expires unless an attempt names it within a day."""
+    document = Document.objects.create(
+        workflow=workflow,
+        uploaded_by=uploader,
+        uploaded_at=now,
+        name=name,
+        title=title,
+        content_type=content_type,
+        size_bytes=len(body),
+        sha256=hashlib.sha256(body).hexdigest(),
+        expires_at=now + UNREFERENCED_FOR,
+    )
+    DocumentContent.objects.create(document=document, body=body)
+    return document
+
+
+@transaction.atomic(durable=True)
+def drop_expired(*, now: datetime, limit: int = 500) -> int:
+    """Delete documents that no attempt ever named; returns how many."""
+    expired = Document.objects.filter(expires_at__lte=now).select_for_update(skip_locked=True)[:limit]
+    ids = [document.pk for document in expired]
+    Document.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
+@transaction.atomic(durable=True)
+def add_note(handoff: Handoff, *, author: User, text: str, now: datetime) -> Note:
+    """Write a remark for whoever works the handoff next. Raises Invalid for an empty or overlong text."""
+    text = text.strip()
+    if not text or len(text) > MAX_NOTE_CHARACTERS:
+        detail = f"Write between 1 and {MAX_NOTE_CHARACTERS} characters."
+        raise Invalid("The note cannot be kept.", mistakes=[Mistake(pointer="/text", detail=detail)])
+    if not access.may(author, "note", handoff):
+        raise NotAllowed("Automations report attempts instead of writing notes.")
+    handoff = locked(handoff)
+    note = Note.objects.create(handoff=handoff, author=author, written_at=now, text=text)
+    _touch(handoff, author, now)
+    audit.record(handoff, Event.NOTE_ADDED, actor=Actor.of(author), now=now, reason=text)
+    return note
+
+
+@transaction.atomic(durable=True)
+def open_document(handoff: Handoff, document: Document, *, reader: User, now: datetime) -> None:
+    """Write to the trail that a person opened a document; the first time per person and document only."""
+    handoff = locked(handoff)
+    opened = handoff.history.filter(
+        event=Event.DOCUMENT_OPENED, history_user=reader, details__document=str(document.pk)
+    )
+    if not opened.exists():
+        _touch(handoff, reader, now)
+        details = {"document": str(document.pk), "name": document.name, "sha256": document.sha256}
+        audit.record(handoff, Event.DOCUMENT_OPENED, actor=Actor.of(reader), now=now, details=details)
+
+
+@transaction.atomic(durable=True)
+def reveal_field(handoff: Handoff, key: str, *, reader: User, now: datetime) -> Any:
+    """The value of a sensitive field, after writing to the trail who saw it. Raises Invalid for an unknown key."""
+    handoff = locked(handoff)
+    package = package_of(handoff)
+    fact = next((fact for fact in package["fields"] if fact["key"] == key and fact["sensitive"]), None)
+    if fact is None:
+        raise Invalid(f"The context has no sensitive field {key!r}.")
+    _touch(handoff, reader, now)
+    audit.record(handoff, Event.FIELD_REVEALED, actor=Actor.of(reader), now=now, details={"field": key})
+    return fact["value"]
+
+
+def package_of(handoff: Handoff) -> dict[str, Any]:
+    """The handoff's current package."""
+    package: dict[str, Any] = ContextRevision.objects.values_list("package", flat=True).get(
+        handoff=handoff, number=handoff.context_revision_number
+    )
+    return package
+
+
+def locked(handoff: Handoff) -> Handoff:
+    """The same handoff, read again under its row lock, with what actions look at."""
+    return (
+        Handoff.objects.select_for_update(of=("self",))
+        .select_related("workflow", "case", "role", "holder")
+        .get(pk=handoff.pk)
+    )
+
+
+def _touch(handoff: Handoff, person: User, now: datetime) -> None:
+    """The holder is not idle."""
+    if handoff.holder_id == person.pk:
+        handoff.last_activity_at = now

@@ -1,0 +1,241 @@
+"""Deciding: a person's evidence-bound choice, the second person's word, and the clock's cut-off."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import jsonschema_rs
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import User
+from handoffs.actions import audit, recovery
+from handoffs.actions.context import locked, package_of
+from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_proposal, require_reason, save_and_tell, wind
+from handoffs.choices import DecidedBy, DecisionStatus, Event, ReasonRule
+from handoffs.errors import ContextChanged, DeadlinePassed, Invalid, Mistake
+from handoffs.models import CLOCK, Actor, ContextRevision, Decision, Handoff
+from handoffs.queries.policies import policy_of
+from handoffs.queries.representation import rfc3339
+from handoffs.rules import package as packages
+from handoffs.rules.conditions import Truth
+from handoffs.rules.policy import Outcome
+
+BEFORE_CUT_OFF = Q(cut_off_at=None) | Q(cut_off_at__gt=Now())
+"""Checked by the database clock in the statement that decides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """What the reviewer said of the handoff itself: did the context suffice, what was missing, was a person needed."""
+
+    context_sufficed: bool | None = None
+    context_missing: str = ""
+    person_needed: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A reviewer's decision, bound to the context that they saw by its digest."""
+
+    outcome: str
+    context_digest: str
+    reason: str = ""
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    feedback: Feedback = Feedback()
+
+
+@transaction.atomic(durable=True)
+def decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -> Handoff:
+    """Resolve the handoff with an outcome, or propose it where the policy wants a second person.
+
+    Raises NotHolder, WrongState, ContextChanged with what changed, DeadlinePassed, or Invalid with each mistake.
+    """
+    handoff = locked(handoff)
+    check(handoff, reviewer, "decide")
+    _check_context(handoff, choice.context_digest)
+    outcome = _checked_outcome(handoff, choice)
+    decision = _decision(handoff, outcome, choice, reviewer, now)
+    if _needs_second_person(handoff, outcome):
+        return _propose(handoff, decision, reviewer, now)
+    handoff.resolve(now=now)
+    _save_before_cut_off(handoff, Event.RESOLVED, decision, by=Actor.of(reviewer), now=now)
+    _finish(handoff, decision, now)
+    return handoff
+
+
+@transaction.atomic(durable=True)
+def confirm(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
+    """Make somebody else's proposal final. Raises SecondPersonRequired for the proposer, DeadlinePassed, WrongState."""
+    handoff = locked(handoff)
+    check(handoff, reviewer, "confirm")
+    decision = _proposal(handoff)
+    _check_context(handoff, decision.context_digest)
+    decision.status, decision.confirmed_by, decision.confirmed_at = DecisionStatus.FINAL, reviewer, now
+    handoff.confirm(now=now)
+    _save_before_cut_off(handoff, Event.CONFIRMED, decision, by=Actor.of(reviewer), now=now)
+    _finish(handoff, decision, now)
+    return handoff
+
+
+@transaction.atomic(durable=True)
+def object_(handoff: Handoff, *, reviewer: User, reason: str, now: datetime) -> Handoff:
+    """Send a proposal back to its proposer. Raises SecondPersonRequired for the proposer, WrongState."""
+    require_reason(reason)
+    handoff = locked(handoff)
+    check(handoff, reviewer, "object")
+    drop_proposal(handoff)
+    handoff.object_(now=now)
+    save_and_tell(handoff, Event.OBJECTED, by=Actor.of(reviewer), now=now, reason=reason)
+    return handoff
+
+
+@transaction.atomic(durable=True)
+def give_feedback(handoff: Handoff, feedback: Feedback, *, reviewer: User, now: datetime) -> None:
+    """Add what the reviewer says of the handoff after their decision; only the decider can."""
+    handoff = locked(handoff)
+    decision = Decision.objects.filter(handoff=handoff, decided_by=reviewer).order_by("-resolution_number").first()
+    if decision is None:
+        raise Invalid("Only who decided a handoff can say whether the information sufficed.")
+    decision.context_sufficed = feedback.context_sufficed
+    decision.context_missing = feedback.context_missing
+    decision.person_needed = feedback.person_needed
+    decision.save(update_fields=["context_sufficed", "context_missing", "person_needed"])
+    audit.record(handoff, Event.FEEDBACK_GIVEN, actor=Actor.of(reviewer), now=now, details=_said(feedback))
+
+
+def expire(handoff: Handoff, *, outcome: Outcome, deadline: datetime, now: datetime) -> None:
+    """Apply the cut-off's outcome as a decision of the clock, stamped with the deadline; the caller holds the lock."""
+    drop_proposal(handoff)
+    reason = "Nobody decided before the cut-off"
+    choice = Choice(outcome=outcome.key, context_digest=handoff.context_digest, reason=reason)
+    decision = _decision(handoff, outcome, choice, None, deadline)
+    handoff.expire(deadline=deadline)
+    wind(handoff, now=now)
+    audit.record(handoff, Event.EXPIRED, actor=CLOCK, now=now, reason=reason, details=_told(decision))
+    _finish(handoff, decision, now)
+
+
+def _propose(handoff: Handoff, decision: Decision, reviewer: User, now: datetime) -> Handoff:
+    decision.status = DecisionStatus.PROPOSED
+    handoff.propose(now=now)
+    _save_before_cut_off(handoff, Event.PROPOSED, decision, by=Actor.of(reviewer), now=now)
+    decision.save()
+    return handoff
+
+
+def _save_before_cut_off(handoff: Handoff, event: Event, decision: Decision, *, by: Actor, now: datetime) -> None:
+    wind(handoff, now=now)
+    details = _told(decision)
+    saved = audit.record(
+        handoff, event, actor=by, now=now, reason=decision.reason, details=details, only_if=BEFORE_CUT_OFF
+    )
+    if not saved:
+        cut_off_at = rfc3339(handoff.cut_off_at)
+        raise DeadlinePassed("The cut-off passed before your decision arrived.", cut_off_at=cut_off_at)
+
+
+def _finish(handoff: Handoff, decision: Decision, now: datetime) -> None:
+    decision.save()
+    recovery.announce(handoff, decision, now=now, package=package_of(handoff))
+
+
+def _proposal(handoff: Handoff) -> Decision:
+    return Decision.objects.select_related("decided_by").get(handoff=handoff, status=DecisionStatus.PROPOSED)
+
+
+def _check_context(handoff: Handoff, seen_digest: str) -> None:
+    if seen_digest == handoff.context_digest:
+        return
+    seen = ContextRevision.objects.filter(handoff=handoff, digest=seen_digest).order_by("-number").first()
+    raise ContextChanged(
+        "The case changed while you were looking at it. See what changed, then decide again."
+        if seen
+        else "The decision names a context that this handoff never had. Send the context_digest that you saw.",
+        changes=packages.changes(seen.package, package_of(handoff)) if seen else [],
+        context_revision=handoff.context_revision_number,
+        context_digest=handoff.context_digest,
+    )
+
+
+def _checked_outcome(handoff: Handoff, choice: Choice) -> Outcome:
+    policy = policy_of(handoff.policy_version_id)
+    outcome = policy.outcome(choice.outcome)
+    if outcome is None:
+        offered = ", ".join(outcome.key for outcome in policy.outcomes)
+        raise _invalid("/outcome", f"There is no outcome {choice.outcome!r}; choose one of {offered}.")
+    if outcome.reason is ReasonRule.REQUIRED and not choice.reason.strip():
+        raise _invalid("/reason", f"{outcome.title} needs a reason.")
+    if len(choice.reason) > MAX_REASON_CHARACTERS:
+        raise _invalid("/reason", f"Keep the reason within {MAX_REASON_CHARACTERS} characters.")
+    _check_answers(outcome, choice.answers)
+    return outcome
+
+
+def _check_answers(outcome: Outcome, answers: Mapping[str, Any]) -> None:
+    schema = dict(outcome.answers) or {"type": "object", "maxProperties": 0}
+    errors = jsonschema_rs.validator_for(schema, validate_formats=True).iter_errors(dict(answers))
+    mistakes = [
+        Mistake(pointer="/answers" + "".join(f"/{part}" for part in error.instance_path), detail=error.message)
+        for error in errors
+    ]
+    if mistakes:
+        raise Invalid("The answers need correcting.", mistakes=mistakes)
+
+
+def _needs_second_person(handoff: Handoff, outcome: Outcome) -> bool:
+    if outcome.second_person is None or isinstance(outcome.second_person, bool):
+        return bool(outcome.second_person)
+    attempt = handoff.revisions.select_related("attempt__case").get(number=handoff.context_revision_number).attempt
+    truth = outcome.second_person.evaluate(attempt.facts().names()).truth
+    return truth is not Truth.NO  # what cannot be decided is looked at twice
+
+
+def _decision(
+    handoff: Handoff, outcome: Outcome, choice: Choice, reviewer: User | None, at: datetime
+) -> Decision:
+    return Decision(
+        handoff=handoff,
+        resolution_number=handoff.reopens_count + 1,
+        outcome=outcome.key,
+        outcome_title=outcome.title,
+        kind=outcome.kind,
+        recovery=outcome.recovery,
+        reason=choice.reason.strip(),
+        answers=dict(choice.answers),
+        decided_by_kind=DecidedBy.PERSON if reviewer else DecidedBy.CLOCK,
+        decided_by=reviewer,
+        decided_at=at,
+        context_revision_number=handoff.context_revision_number,
+        context_digest=handoff.context_digest,
+        suggested_outcome=package_of(handoff)["suggested_outcome"] or "",
+        context_sufficed=choice.feedback.context_sufficed,
+        context_missing=choice.feedback.context_missing,
+        person_needed=choice.feedback.person_needed,
+    )
+
+
+def _told(decision: Decision) -> dict[str, Any]:
+    """What the trail keeps of a decision."""
+    return {
+        "outcome": decision.outcome,
+        "title": decision.outcome_title,
+        "recovery": decision.recovery,
+        "answers": decision.answers,
+        "context_revision": decision.context_revision_number,
+        "context_digest": decision.context_digest,
+    }
+
+
+def _said(feedback: Feedback) -> dict[str, Any]:
+    return {
+        "context_sufficed": feedback.context_sufficed,
+        "context_missing": feedback.context_missing,
+        "person_needed": feedback.person_needed,
+    }
+
+
+def _invalid(pointer: str, detail: str) -> Invalid:
+    return Invalid(detail, mistakes=[Mistake(pointer=pointer, detail=detail)])

@@ -1,0 +1,53 @@
+"""Wakes a worker after a commit. Losing a ring costs seconds, never work: the sweep finds what is due in the database."""
+
+import logging
+import time
+from functools import partial
+
+import django_rq
+from django.db import transaction
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+DELIVER = "handoffs.jobs.deliver"
+COALESCE_SECONDS = 5
+SILENT_SECONDS = 5.0
+
+_silent_until = 0.0
+
+
+def ring_after_commit(job: str) -> None:
+    """Once this transaction is committed, wake a worker for `job` (a dotted name)."""
+    transaction.on_commit(partial(ring, job), robust=True)
+
+
+def ring(job: str) -> bool:
+    """Enqueue `job` unless a ring for it is still unanswered. False when the queue is out of reach.
+
+    After a failure nobody tries again for SILENT_SECONDS, so a frozen queue delays one request in that time, not all.
+    """
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return False
+    try:
+        queue = django_rq.get_queue("default")
+        if queue.connection.set(_key(job), "1", nx=True, ex=COALESCE_SECONDS):
+            queue.enqueue(job)
+    except (RedisError, OSError) as error:
+        _silent_until = time.monotonic() + SILENT_SECONDS
+        logger.warning("doorbell_unreachable", extra={"job": job, "error": str(error)})
+        return False
+    return True
+
+
+def answered(job: str) -> None:
+    """The job begins: whatever is committed from now on needs a ring of its own."""
+    try:
+        django_rq.get_queue("default").connection.delete(_key(job))
+    except (RedisError, OSError) as error:
+        logger.warning("doorbell_unreachable", extra={"job": job, "error": str(error)})
+
+
+def _key(job: str) -> str:
+    return f"handoffs:ring:{job}"

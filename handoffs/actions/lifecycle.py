@@ -1,0 +1,266 @@
+"""What people do with a handoff before they decide; each action locks the row, checks, writes, and tells."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import User
+from handoffs import access
+from handoffs.actions import audit, recovery
+from handoffs.actions.context import locked, package_of
+from handoffs.choices import HELD_STATES, PRIORITY_RANKS, DecisionStatus, Event, State, WebhookType
+from handoffs.errors import (
+    AlreadyAccepted,
+    DeskError,
+    Invalid,
+    Mistake,
+    NoNextRole,
+    NotAllowed,
+    NotHolder,
+    SecondPersonRequired,
+    WrongState,
+)
+from handoffs.models import Actor, Decision, Handoff
+from handoffs.models.handoff import HandoffQuerySet
+from handoffs.queries.clocks import calendar_of
+from handoffs.queries.policies import policy_of
+from handoffs.queries.representation import rfc3339
+from handoffs.rules import routing, sla
+from handoffs.rules.policy import EscalationStep
+
+MAX_REASON_CHARACTERS = 5_000
+
+
+@transaction.atomic(durable=True)
+def accept(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
+    """Hold the handoff. Accepting what one holds already changes nothing.
+
+    Raises AlreadyAccepted with the holder, WrongState, or NotAllowed.
+    """
+    handoff = locked(handoff)
+    if handoff.state == State.IN_PROGRESS and handoff.holder_id == reviewer.pk:
+        return handoff
+    check(handoff, reviewer, "accept")
+    return _accept(handoff, reviewer, now)
+
+
+@transaction.atomic(durable=True)
+def take_next(*, reviewer: User, now: datetime, workflow: str = "", role: str = "") -> Handoff | None:
+    """Accept the most urgent pending handoff of the reviewer's roles; None where there is none.
+
+    What was resubmitted for the reviewer's own questions comes first, what is offered to somebody else last. Rows that
+    others are taking this moment are passed over, so nobody waits and nobody takes the same one.
+    """
+    pending = Handoff.objects.pending().filter(role__in=access.role_ids_of(reviewer)).exclude(opened_by=reviewer)
+    pending = pending.filter(Q(workflow__key=workflow) if workflow else Q(), Q(role__name=role) if role else Q())
+    for offered in (Q(offered_to=reviewer), Q(offered_to=None), Q()):
+        found = _first_unlocked(pending.filter(offered))
+        if found is not None:
+            return _accept(locked(found), reviewer, now)
+    return None
+
+
+@transaction.atomic(durable=True)
+def release(handoff: Handoff, *, actor: User, now: datetime, reason: str = "") -> Handoff:
+    """Give the handoff back to its role. Raises NotHolder, WrongState or NotAllowed."""
+    handoff = locked(handoff)
+    check(handoff, actor, "release")
+    let_go(handoff, by=Actor.of(actor), reason=reason, now=now)
+    return handoff
+
+
+@transaction.atomic(durable=True)
+def escalate(handoff: Handoff, *, actor: User, reason: str, now: datetime) -> Handoff:
+    """Move the handoff to the next role of its policy's chain. Raises NoNextRole at the top of it."""
+    require_reason(reason)
+    handoff = locked(handoff)
+    check(handoff, actor, "escalate")
+    policy = policy_of(handoff.policy_version_id)
+    found = routing.next_escalation(policy, role=handoff.role.name, steps_done=frozenset(handoff.steps_done))
+    if found is None:
+        raise NoNextRole(f"{handoff.role.name} is the last role of the escalation chain. Decide, or return it.")
+    move_up(handoff, *found, by=Actor.of(actor), reason=reason, now=now)
+    return handoff
+
+
+@transaction.atomic(durable=True)
+def return_(handoff: Handoff, *, reviewer: User, reason: str, questions: list[str], now: datetime) -> Handoff:
+    """Send the handoff back to its automation with questions; the clock pauses. Raises NotHolder or WrongState."""
+    require_reason(reason)
+    asked = [question.strip() for question in questions if question.strip()]
+    handoff = locked(handoff)
+    check(handoff, reviewer, "return")
+    handoff.return_(now=now)
+    said = {"reason": reason, "questions": asked}
+    save_and_tell(handoff, Event.RETURNED, by=Actor.of(reviewer), now=now, reason=reason, details=said)
+    recovery.tell(handoff, WebhookType.RETURNED, now=now, package=package_of(handoff), extra={"returned": said})
+    return handoff
+
+
+@transaction.atomic(durable=True)
+def withdraw(handoff: Handoff, *, actor: User, reason: str, now: datetime) -> Handoff:
+    """End the handoff without a decision, because the case no longer needs one. Raises WrongState or NotAllowed."""
+    require_reason(reason)
+    handoff = locked(handoff)
+    check(handoff, actor, "withdraw")
+    take_back(handoff, by=Actor.of(actor), reason=reason, now=now)
+    return handoff
+
+
+@transaction.atomic(durable=True)
+def reopen(handoff: Handoff, *, actor: User, reason: str, now: datetime) -> Handoff:
+    """Ask a person again although it was resolved. Raises WrongState or NotAllowed, or that the case is open anew."""
+    require_reason(reason)
+    handoff = locked(handoff)
+    check(handoff, actor, "reopen")
+    open_again(handoff, by=Actor.of(actor), reason=reason, now=now)
+    return handoff
+
+
+# What the clock, receipts and intake do by the same steps, inside a transaction of their own.
+
+
+def let_go(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
+    """Back to pending in the same role; the caller holds the row lock."""
+    was_held_by = handoff.holder.display_name if handoff.holder else ""
+    handoff.release()
+    details = {"held_by": was_held_by}
+    save_and_tell(handoff, Event.RELEASED, by=by, now=now, reason=reason, details=details)
+
+
+def move_up(
+    handoff: Handoff, index: int, step: EscalationStep, *, by: Actor, reason: str, now: datetime
+) -> None:
+    """To the role of step `index` of the chain, level + 1; the caller holds the row lock."""
+    before = handoff.role.name
+    target = Group.objects.get(name=step.role)
+    priority = PRIORITY_RANKS[step.priority] if step.priority else None
+    handoff.escalate(to=target, priority=max(priority, handoff.priority) if priority else None)
+    handoff.steps_done = [*handoff.steps_done, routing.escalation_key(index)]
+    details = {"from": before, "to": step.role, "level": handoff.escalation_level}
+    save_and_tell(handoff, Event.ESCALATED, WebhookType.ESCALATED, by=by, now=now, reason=reason, details=details)
+
+
+def take_back(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
+    """To withdrawn, an open proposal dropped; the caller holds the row lock."""
+    drop_proposal(handoff)
+    handoff.withdraw(now=now)
+    extra = {"withdrawn": {"reason": reason}}
+    save_and_tell(handoff, Event.WITHDRAWN, by=by, now=now, reason=reason)
+    recovery.tell(handoff, WebhookType.WITHDRAWN, now=now, package=package_of(handoff), extra=extra)
+
+
+def open_again(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
+    """From resolved to pending with a new clock; the caller holds the row lock. Raises WrongState."""
+    if Handoff.objects.open().filter(case=handoff.case_id).exists():
+        raise WrongState("The case is with a person again already, as another handoff.")
+    handoff.reopen(now=now)
+    save_and_tell(handoff, Event.REOPENED, WebhookType.REOPENED, by=by, now=now, reason=reason)
+
+
+def drop_proposal(handoff: Handoff) -> None:
+    """A decision that nobody confirmed does not count any more."""
+    Decision.objects.filter(handoff=handoff, status=DecisionStatus.PROPOSED).update(status=DecisionStatus.OBJECTED)
+
+
+def save_and_tell(
+    handoff: Handoff,
+    event: Event,
+    kind: WebhookType | None = None,
+    *,
+    by: Actor,
+    now: datetime,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Wind the clock, save with a row of the trail, and tell who subscribed to `kind`."""
+    wind(handoff, now=now)
+    audit.record(handoff, event, actor=by, now=now, reason=reason, details=details)
+    if kind is not None:
+        recovery.tell(handoff, kind, now=now, package=package_of(handoff), extra=None)
+
+
+def wind(handoff: Handoff, *, now: datetime) -> None:
+    """Set due times and the next step from the handoff's facts; a closed handoff keeps its due times, and no step."""
+    if not handoff.is_open:
+        handoff.next_step_at = None
+        return
+    policy = policy_of(handoff.policy_version_id)
+    calendar = calendar_of(policy.sla.calendar, year=now.year)
+    clock = handoff.clock()
+    handoff.set_due(sla.due_times(policy.sla, calendar, clock))
+    step = sla.next_step(policy.sla, calendar, clock)
+    handoff.next_step_at = step.due_at if step else None
+
+
+def require_reason(reason: str) -> None:
+    """Raises Invalid where there is no reason, or a novel."""
+    if not reason.strip() or len(reason) > MAX_REASON_CHARACTERS:
+        detail = f"Say why, in 1 to {MAX_REASON_CHARACTERS} characters."
+        raise Invalid("A reason is required.", mistakes=[Mistake(pointer="/reason", detail=detail)])
+
+
+def check(handoff: Handoff, user: User, verb: str) -> None:
+    """Raises the error that says why `user` cannot do `verb` with the handoff as it stands now."""
+    if not access.may(user, verb, handoff):
+        raise _why_not(handoff, user, verb)
+
+
+def _why_not(handoff: Handoff, user: User, verb: str) -> DeskError:
+    if verb == "reopen":
+        return NotAllowed("Only a manager of the workflow may reopen a handoff.") if (
+            handoff.state == State.RESOLVED
+        ) else _wrong_state(handoff)
+    if not handoff.is_open or handoff.state == State.RETURNED:
+        return _wrong_state(handoff)
+    if handoff.state == State.PENDING:
+        return _why_not_pending(handoff, user, verb)
+    return _why_not_held(handoff, user, verb)
+
+
+def _why_not_pending(handoff: Handoff, user: User, verb: str) -> DeskError:
+    if verb in ("return", "decide", "release", "confirm", "object"):
+        return _wrong_state(handoff)
+    if handoff.opened_by_id == user.pk:
+        return NotAllowed("Nobody decides on what they themselves submitted.")
+    return NotAllowed(f"This handoff is with {handoff.role.name}, which is none of your roles.")
+
+
+def _why_not_held(handoff: Handoff, user: User, verb: str) -> DeskError:
+    holder = handoff.holder.display_name if handoff.holder else ""
+    facts = {"holder": holder, "state": handoff.state, "accepted_at": rfc3339(handoff.accepted_since_start_at)}
+    if verb == "accept":
+        return AlreadyAccepted(f"{holder} accepted this handoff first.", **facts)
+    if verb in ("confirm", "object") and handoff.state == State.AWAITING_CONFIRMATION:
+        if handoff.holder_id == user.pk:
+            return SecondPersonRequired("You proposed this; somebody else of the role must confirm it.", **facts)
+        return NotAllowed(f"This handoff is with {handoff.role.name}, which is none of your roles.")
+    if handoff.holder_id == user.pk:
+        return _wrong_state(handoff)
+    return NotHolder(f"{holder} holds this handoff.", **facts)
+
+
+def _wrong_state(handoff: Handoff) -> WrongState:
+    words = {
+        State.PENDING: "Nobody holds this handoff. Accept it first.",
+        State.RETURNED: "The handoff was returned to its automation and waits for the answer.",
+        State.RESOLVED: "The handoff is resolved already.",
+        State.WITHDRAWN: "The handoff was withdrawn.",
+    }
+    holder = handoff.holder.display_name if handoff.state in HELD_STATES and handoff.holder else None
+    message = words.get(State(handoff.state), f"The handoff is {State(handoff.state).label}.")
+    return WrongState(message, state=handoff.state, holder=holder, changed_at=rfc3339(handoff.updated_at))
+
+
+def _accept(handoff: Handoff, reviewer: User, now: datetime) -> Handoff:
+    handoff.accept(by=reviewer, now=now)
+    save_and_tell(handoff, Event.ACCEPTED, WebhookType.ACCEPTED, by=Actor.of(reviewer), now=now)
+    return handoff
+
+
+def _first_unlocked(pending: HandoffQuerySet) -> Handoff | None:
+    return pending.most_urgent_first().select_for_update(of=("self",), skip_locked=True).first()

@@ -1,0 +1,135 @@
+"""What automations say came of a decision, and what follows from their silence."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import User
+from handoffs.actions import audit, lifecycle
+from handoffs.actions.context import locked
+from handoffs.choices import RECEIVED_STATES, Event, OnFailure, ReceiptStatus, RecoveryState, State
+from handoffs.errors import AlreadyReceived, DigestMismatch, NotPossibleNow
+from handoffs.models import CLOCK, Actor, Handoff, Recovery
+from handoffs.queries.policies import policy_of
+
+
+class NothingToReceive(NotPossibleNow):
+    """No decision of this handoff waits for a receipt of this caller."""
+
+    code = "nothing_to_receive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """An automation's word; `correlation_id` picks one of its recoveries where it has several, None means all."""
+
+    status: ReceiptStatus
+    detail: str = ""
+    context_digest: str = ""
+    correlation_id: str | None = None
+
+
+@transaction.atomic(durable=True)
+def receive(handoff: Handoff, receipt: Receipt, *, automation: User, now: datetime) -> list[Recovery]:
+    """Close the caller's recoveries of the last decision; the same receipt again changes nothing.
+
+    `failed` reopens the handoff unless its policy says otherwise. Raises NothingToReceive, DigestMismatch, or
+    AlreadyReceived where another status was received before.
+    """
+    handoff = locked(handoff)
+    recoveries = _waiting_for(handoff, receipt, automation)
+    _check_digest(recoveries, receipt)
+    if receipt.status is ReceiptStatus.REVERSED:
+        new = [recovery for recovery in recoveries if recovery.reversed_at is None]
+    else:
+        new = [recovery for recovery in recoveries if not _is_repeated(recovery, receipt)]
+    for recovery in new:
+        _take(recovery, receipt, now)
+    if new:
+        _write_down(handoff, receipt, automation, now)
+    return recoveries
+
+
+@transaction.atomic(durable=True)
+def note_fetched(handoff: Handoff, *, automation: User, now: datetime) -> int:
+    """The automation fetched the decision itself: its recoveries count as delivered. Returns how many did now."""
+    waiting = (RecoveryState.AWAITING, RecoveryState.PARKED)
+    ids = list(
+        Recovery.objects.select_for_update(skip_locked=True)
+        .filter(handoff=handoff, automation=automation, state__in=waiting)
+        .values_list("pk", flat=True)
+    )
+    if not ids:
+        return 0
+    handoff = locked(handoff)
+    Recovery.objects.filter(pk__in=ids).update(state=RecoveryState.DELIVERED, delivered_at=now)
+    details = {"recoveries": [str(pk) for pk in ids], "how": "fetched"}
+    audit.record(handoff, Event.DECISION_DELIVERED, actor=Actor.of(automation), now=now, details=details)
+    return len(ids)
+
+
+def note_overdue(*, now: datetime, limit: int = 100) -> int:
+    """Write to the trail each receipt that did not come in time, once; returns how many."""
+    due = Recovery.objects.filter(receipt_due_at__lte=now, received_at=None, overdue_noted_at=None)
+    ids = list(due.order_by("receipt_due_at").values_list("pk", "handoff_id")[:limit])
+    return sum(_note_overdue(recovery_id, handoff_id, now) for recovery_id, handoff_id in ids)
+
+
+@transaction.atomic(durable=True)
+def _note_overdue(recovery_id: object, handoff_id: object, now: datetime) -> bool:
+    handoff = locked(Handoff(pk=handoff_id))
+    still_due = Recovery.objects.filter(pk=recovery_id, received_at=None, overdue_noted_at=None)
+    if not still_due.update(overdue_noted_at=now):
+        return False
+    details = {"recovery": str(recovery_id)}
+    return audit.record(handoff, Event.RECEIPT_OVERDUE, actor=CLOCK, now=now, details=details)
+
+
+def _waiting_for(handoff: Handoff, receipt: Receipt, automation: User) -> list[Recovery]:
+    decision = handoff.decisions.filter(recoveries__isnull=False).order_by("-resolution_number").first()
+    recoveries = Recovery.objects.select_for_update().filter(decision=decision, automation=automation)
+    if receipt.correlation_id is not None:
+        recoveries = recoveries.filter(correlation_id=receipt.correlation_id)
+    found = list(recoveries.select_related("decision"))
+    if decision is None or not found:
+        raise NothingToReceive(
+            "No decision of this handoff waits for your receipt. GET the handoff to see its state and recovery."
+        )
+    return found
+
+
+def _check_digest(recoveries: list[Recovery], receipt: Receipt) -> None:
+    expected = recoveries[0].decision.context_digest
+    if receipt.context_digest and receipt.context_digest != expected:
+        raise DigestMismatch(
+            "The receipt names another context than the decision was made on.", context_digest=expected
+        )
+
+
+def _is_repeated(recovery: Recovery, receipt: Receipt) -> bool:
+    if recovery.state not in RECEIVED_STATES:
+        return False
+    if recovery.state != receipt.status:
+        raise AlreadyReceived(f"The receipt {recovery.state!r} was taken before.", status=recovery.state)
+    return True
+
+
+def _take(recovery: Recovery, receipt: Receipt, now: datetime) -> None:
+    recovery.detail = receipt.detail
+    if receipt.status is ReceiptStatus.REVERSED:
+        recovery.reversed_at = now
+    else:
+        recovery.state, recovery.received_at = RecoveryState(receipt.status), now
+        recovery.delivered_at = recovery.delivered_at or now
+    recovery.save()
+
+
+def _write_down(handoff: Handoff, receipt: Receipt, automation: User, now: datetime) -> None:
+    actor = Actor.of(automation)
+    details = {"status": receipt.status.value, "correlation_id": receipt.correlation_id}
+    audit.record(handoff, Event.RECEIPT_RECEIVED, actor=actor, now=now, reason=receipt.detail, details=details)
+    failed = receipt.status is ReceiptStatus.FAILED and handoff.state == State.RESOLVED
+    if failed and policy_of(handoff.policy_version_id).recovery.on_failure is OnFailure.REOPEN:
+        reason = f"Recovery failed: {receipt.detail}" if receipt.detail else "Recovery failed"
+        lifecycle.open_again(handoff, by=actor, reason=reason, now=now)

@@ -1,0 +1,109 @@
+"""The outbox: what automations are told about a handoff, written in the transaction in which it happens."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from handoffs.actions import doorbell
+from handoffs.choices import DEFAULT_WEBHOOK_TYPES, RecoveryState, WebhookType
+from handoffs.models import Attempt, Decision, Delivery, Endpoint, Handoff, Recovery
+from handoffs.queries.policies import policy_of
+from handoffs.queries.representation import decision_json, handoff_json, rfc3339
+
+
+def tell(
+    handoff: Handoff, kind: WebhookType, *, now: datetime, package: Mapping[str, Any], extra: Mapping[str, Any] | None = None
+) -> None:
+    """Queue a message about `handoff` for every endpoint and caller that wants this kind."""
+    message = {**handoff_json(handoff, package=package), **(extra or {})}
+    _queue(handoff, kind, message, now=now, recoveries=())
+
+
+def announce(handoff: Handoff, decision: Decision, *, now: datetime, package: Mapping[str, Any]) -> None:
+    """Create one recovery per caller of the handoff, and queue the decision for each of them."""
+    due_at = now + timedelta(seconds=policy_of(handoff.policy_version_id).recovery.receipt_within_seconds)
+    recoveries = [
+        Recovery(
+            handoff=handoff,
+            decision=decision,
+            attempt=attempt,
+            automation_id=attempt.automation_id,
+            callback_url=attempt.callback_url,
+            correlation_id=attempt.correlation_id,
+            action=decision.recovery,
+            state=RecoveryState.AWAITING,
+            created_at=now,
+            receipt_due_at=due_at,
+        )
+        for attempt in callers(handoff)
+    ]
+    Recovery.objects.bulk_create(recoveries)
+    message = {
+        **handoff_json(handoff, package=package, recoveries=recoveries),
+        "decision": decision_json(decision),
+    }
+    _queue(handoff, WebhookType.RESOLVED, message, now=now, recoveries=recoveries)
+
+
+def callers(handoff: Handoff) -> list[Attempt]:
+    """The latest attempt of each caller: automation, callback URL and correlation id, as given on its attempts."""
+    return list(
+        Attempt.objects.filter(handoff=handoff)
+        .order_by("automation", "callback_url", "correlation_id", "-received_at")
+        .distinct("automation", "callback_url", "correlation_id")
+    )
+
+
+def _queue(
+    handoff: Handoff, kind: WebhookType, message: Mapping[str, Any], *, now: datetime, recoveries: Any
+) -> None:
+    """Write the deliveries and ring. Messages are numbered by the row of the audit trail that they tell of."""
+    endpoints = list(
+        Endpoint.objects.filter(workflow=handoff.workflow_id, switched_off_at=None, event_types__contains=[kind.value])
+    )
+    deliveries = [
+        Delivery(
+            handoff=handoff,
+            recovery=recovery,
+            endpoint=endpoint,
+            url=url,
+            event_type=kind,
+            sequence=handoff.audit_sequence,
+            payload=_payload(kind, message, correlation_id, handoff, now),
+            created_at=now,
+            next_attempt_at=now,
+        )
+        for url, endpoint, recovery, correlation_id in _addressees(handoff, kind, endpoints, recoveries)
+    ]
+    if deliveries:
+        Delivery.objects.bulk_create(deliveries)
+        doorbell.ring_after_commit(doorbell.DELIVER)
+
+
+def _addressees(
+    handoff: Handoff, kind: WebhookType, endpoints: list[Endpoint], recoveries: list[Recovery]
+) -> list[tuple[str, Endpoint | None, Recovery | None, str]]:
+    """(url, endpoint, recovery, correlation_id): callbacks first, then endpoints, which also speak for callers without one."""
+    if kind is WebhookType.RESOLVED:
+        found: list[Any] = [(r.callback_url, None, r, r.correlation_id) for r in recoveries if r.callback_url]
+        silent = [r for r in recoveries if not r.callback_url]
+    else:
+        asked = callers(handoff) if kind in DEFAULT_WEBHOOK_TYPES else []
+        found = [(a.callback_url, None, None, a.correlation_id) for a in asked if a.callback_url]
+        silent = []
+    for endpoint in endpoints:
+        speaks_for: list[Recovery | None] = [*silent] or [None]
+        found += [(endpoint.url, endpoint, r, r.correlation_id if r else "") for r in speaks_for]
+    return found
+
+
+def _payload(
+    kind: WebhookType, message: Mapping[str, Any], correlation_id: str, handoff: Handoff, now: datetime
+) -> dict[str, Any]:
+    return {
+        "type": kind.value,
+        "timestamp": rfc3339(now),
+        "data": {**message, "correlation_id": correlation_id or None, "sequence": handoff.audit_sequence},
+    }
+
+

@@ -1,0 +1,152 @@
+"""A handoff as the HTTP contract shows it: in answers, in lists and in webhooks alike."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from handoffs.choices import DecisionStatus
+from handoffs.models import ContextRevision, Decision, Handoff, PolicyVersion, Recovery
+from handoffs.queries.policies import policy_of
+from handoffs.rules.policy import Outcome
+
+
+def handoff_json(
+    handoff: Handoff,
+    *,
+    package: Mapping[str, Any],
+    decision: Decision | None = None,
+    recoveries: Iterable[Recovery] = (),
+) -> dict[str, Any]:
+    """The contract's handoff object; the value of a sensitive field is masked (`null`, `"masked": true`)."""
+    return {
+        **_identity(handoff),
+        "role": handoff.role.name,
+        "escalation_level": handoff.escalation_level,
+        "priority": handoff.priority_word.value,
+        "holder": handoff.holder.display_name if handoff.holder else None,
+        "summary": package["summary"],
+        "root_cause": package["root_cause"],
+        "fields": [_masked(fact) for fact in package["fields"]],
+        "documents": package["documents"],
+        "links": package["links"],
+        "suggested_outcome": package["suggested_outcome"],
+        "outcomes": [_outcome(outcome) for outcome in policy_of(handoff.policy_version_id).outcomes],
+        "context_revision": handoff.context_revision_number,
+        "context_digest": handoff.context_digest,
+        "occurrences": handoff.occurrences_count,
+        **_times(handoff),
+        "decision": decision_json(decision) if decision else None,
+        "recovery": [recovery_json(recovery) for recovery in recoveries],
+    }
+
+
+def one(handoff: Handoff) -> dict[str, Any]:
+    """The contract's object of one stored handoff, with what belongs to it."""
+    return many([handoff])[0]
+
+
+def many(handoffs: list[Handoff]) -> list[dict[str, Any]]:
+    """The contract's objects of stored handoffs, in a number of queries that does not grow with them."""
+    ids = [handoff.pk for handoff in handoffs]
+    packages = {
+        (row["handoff_id"], row["number"]): row["package"]
+        for row in ContextRevision.objects.filter(handoff__in=ids).values("handoff_id", "number", "package")
+    }
+    decisions = final_decisions(ids)
+    recoveries: dict[Any, list[Recovery]] = {}
+    for recovery in Recovery.objects.filter(decision__in=[d.pk for d in decisions.values()]).order_by("created_at"):
+        recoveries.setdefault(recovery.handoff_id, []).append(recovery)
+    return [
+        handoff_json(
+            handoff,
+            package=packages[handoff.pk, handoff.context_revision_number],
+            decision=decisions.get(handoff.pk),
+            recoveries=recoveries.get(handoff.pk, ()),
+        )
+        for handoff in handoffs
+    ]
+
+
+def final_decisions(handoff_ids: Iterable[Any]) -> dict[Any, Decision]:
+    """The last final decision of each handoff that is resolved now, by handoff id."""
+    decisions = (
+        Decision.objects.filter(handoff__in=handoff_ids, status=DecisionStatus.FINAL, handoff__resolved_at__isnull=False)
+        .select_related("decided_by")
+        .order_by("resolution_number")
+    )
+    return {decision.handoff_id: decision for decision in decisions}
+
+
+def decision_json(decision: Decision) -> dict[str, Any]:
+    """The contract's decision object."""
+    return {
+        "outcome": decision.outcome,
+        "recovery": decision.recovery,
+        "reason": decision.reason,
+        "decided_by": {"kind": decision.decided_by_kind, "name": decision.decider_name},
+        "decided_at": rfc3339(decision.decided_at),
+        "context_revision": decision.context_revision_number,
+        "context_digest": decision.context_digest,
+        "answers": decision.answers,
+    }
+
+
+def recovery_json(recovery: Recovery) -> dict[str, Any]:
+    """One caller's recovery: its state, and when what happened."""
+    return {
+        "id": str(recovery.pk),
+        "action": recovery.action,
+        "state": recovery.state,
+        "correlation_id": recovery.correlation_id or None,
+        "delivered_at": rfc3339(recovery.delivered_at),
+        "receipt_due_at": rfc3339(recovery.receipt_due_at),
+        "received_at": rfc3339(recovery.received_at),
+        "reversed_at": rfc3339(recovery.reversed_at),
+        "detail": recovery.detail,
+    }
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """UTC with microseconds and a Z, or None."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z") if moment else None
+
+
+def _identity(handoff: Handoff) -> dict[str, Any]:
+    return {
+        "id": str(handoff.pk),
+        "number": handoff.number,
+        "workflow": handoff.workflow.key,
+        "reference": handoff.case.reference,
+        "pattern": handoff.pattern,
+        "policy_version": version_number(handoff.policy_version_id),
+        "state": handoff.state,
+        "version": handoff.version,
+    }
+
+
+@lru_cache(maxsize=512)
+def version_number(version_id: Any) -> int:
+    """The number of a policy version; numbers never change."""
+    return PolicyVersion.objects.values_list("number", flat=True).get(pk=version_id)
+
+
+def _times(handoff: Handoff) -> dict[str, Any]:
+    names = ("opened_at", "accept_by", "resolve_by", "cut_off_at", "accepted_at", "resolved_at", "updated_at")
+    return {name: rfc3339(getattr(handoff, name)) for name in names}
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "key": outcome.key,
+        "label": outcome.title,
+        "reason": outcome.reason.value,
+        "recovery": outcome.recovery.value,
+        "explain": outcome.explain,
+        "answers": dict(outcome.answers),
+    }
+
+
+def _masked(fact: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {key: value for key, value in fact.items() if key != "sensitive"}
+    return shown | {"value": None, "masked": True} if fact["sensitive"] else shown
