@@ -5,9 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from handoffs.rules.condition_logic import Not
-from handoffs.rules.condition_terms import ARITHMETIC, Arithmetic, Converted, Days, Field, Literal, Size, Term, a
+from handoffs.rules.condition_terms import Arithmetic, Converted, Days, Field, Literal, Size, Term, a
 from handoffs.rules.condition_tests import (
-    EQUALITY,
     ORDER,
     Among,
     Comparison,
@@ -114,7 +113,7 @@ def fit(literal: Literal, term: Term) -> Literal:
         _refuse_blank(literal, term)
         _refuse_unlisted(literal, term)
         return literal
-    if literal.kind is term.kind or literal.kind is Kind.DATE and term.kind is Kind.MOMENT:
+    if literal.kind is term.kind or (literal.kind is Kind.DATE and term.kind is Kind.MOMENT):
         return literal
     if literal.kind is Kind.MOMENT and term.kind is Kind.DATE:
         return Literal(literal.content.date(), Kind.DATE)
@@ -151,7 +150,14 @@ def one_of(term: Term, values: Sequence[Term]) -> Test:
         require_operator(term, "in")
     made = [comparison("=", term, value) for value in values]
     options = tuple(option for option in made if isinstance(option, Comparison))
-    return OneOf(options[0].left if isinstance(term, Field) else term, options)
+    return OneOf(options[0].left, options, _known_options(options))
+
+
+def _known_options(options: Sequence[Comparison]) -> frozenset[Any] | None:
+    """The options as a set to look into, where all are literals of one declared kind."""
+    literals = [option.right.content for option in options if isinstance(option.right, Literal)]
+    uniform = len({option.kind for option in options}) == 1 and options[0].kind is not Kind.ANY
+    return frozenset(literals) if uniform and len(literals) == len(options) else None
 
 
 def among(term: Term, items: Term) -> Test:
@@ -212,11 +218,19 @@ def arithmetic(operator: str, left: Term, right: Term) -> Term:
 
 def number(term: Term) -> Term:
     """The term as a number. Raises Misfit if it never is one."""
-    if isinstance(term, Literal) and term.kind is Kind.TEXT:
-        return fit(term, Converted(term, Kind.NUMBER))
+    if isinstance(term, Literal) and term.kind is not Kind.NUMBER:
+        return literal_number(term)
     if term.kind not in (Kind.NUMBER, Kind.ANY, Kind.TEXT):
         raise Misfit(f"{name(term)} is {a(term.kind)}, not a number")
     return convert(term, Kind.NUMBER)
+
+
+def literal_number(literal: Literal) -> Literal:
+    """A number written in quotes. Raises Misfit for anything else."""
+    content = as_number(literal.content) if literal.kind is Kind.TEXT else None
+    if content is None:
+        raise Misfit(f"{show(literal.content)!r} is not a number: write {EXAMPLES[Kind.NUMBER]}")
+    return Literal(content, Kind.NUMBER)
 
 
 def day(term: Term) -> Term:
@@ -272,6 +286,3 @@ def name(term: Term) -> str:
 
 def _always_known(term: Term) -> bool:
     return isinstance(term, Field) and term.spec.always_known
-
-
-__all__ = ["ARITHMETIC", "EQUALITY", "OPERATORS", "ORDER"]

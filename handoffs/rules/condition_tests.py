@@ -78,8 +78,13 @@ class OneOf:
 
     term: Term
     options: tuple[Comparison, ...]
+    known: frozenset[Any] | None = None
 
     def holds(self, scope: Scope) -> bool | None:
+        if self.known is not None:
+            value = self.term.value(scope)
+            return None if value is None else value in self.known
+        scope.spend(2 * len(self.options))
         return any_of([option.holds(scope) for option in self.options])
 
     def say(self, scope: Scope) -> str:
@@ -94,7 +99,7 @@ class OneOf:
         return tuple(path for option in self.options for path in option.fields())
 
     def cost(self) -> int:
-        return 2 * len(self.options)
+        return 3
 
 
 @dataclass(frozen=True, slots=True)

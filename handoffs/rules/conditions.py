@@ -8,6 +8,7 @@ from typing import Any
 from handoffs.rules.condition_terms import OutOfBudget, Scope
 from handoffs.rules.condition_tests import Test
 from handoffs.rules.data_schema import DataSchema, FieldSpec
+from handoffs.rules.expressions import read_expression
 from handoffs.rules.problems import ConditionInvalid, Problem
 from handoffs.rules.structured import read_structured
 from handoffs.rules.values import is_missing, record, show_raw
@@ -81,27 +82,30 @@ def compile_condition(source: Mapping[str, Any] | str | list[Any], schema: DataS
 
     Raises ConditionInvalid with every mistake found, each at its place below `place`.
     """
-    test, problems = read_structured(source, schema, place=place)
-    if test is None:
+    if isinstance(source, str):
+        test, problems = read_expression(source, schema, place=place)
+    else:
+        test, problems = read_structured(source, schema, place=place)
+    fields = tuple(dict.fromkeys(test.fields())) if test else ()
+    if test and not fields:
+        problems = [Problem(place=place, message="this reads no field, so it always gives the same: name a field")]
+    if test is None or problems:
         raise ConditionInvalid(problems)
-    return Condition(source=source, fields=tuple(dict.fromkeys(test.fields())), test=test)
+    return Condition(source=source, fields=fields, test=test)
 
 
 def _because(read: Mapping[str, Any]) -> str:
-    shown = [f"{path} is missing" if is_missing(raw) else f"{path} = {_shown(raw)}" for path, raw in read.items()]
+    shown = [f"{path} is missing" if is_missing(raw) else f"{path} = {show_raw(raw)}" for path, raw in read.items()]
     more = len(shown) - BECAUSE_LIMIT
     return ", ".join(shown if more <= 0 else [*shown[:BECAUSE_LIMIT], f"and {more} more"])
 
 
-def _shown(raw: Any) -> str:
-    return show_raw(raw)
-
-
 def _sentence(test: Test, scope: Scope, because: str) -> str:
     try:
-        return test.say(scope)
+        said = test.say(scope)
     except OutOfBudget:
         return because
+    return said[:1].upper() + said[1:]
 
 
 def _stopped(scope: Scope) -> ConditionResult:

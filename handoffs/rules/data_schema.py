@@ -1,5 +1,6 @@
 """Which fields a condition may read, and of what kind: the policy's JSON Schema seen as paths."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,7 @@ FACTS = {
         path="error.message", kind=Kind.TEXT, type="string", title="Error message", always_known=True
     ),
 }
+INDEX = re.compile(r"\[(\d+)\]", re.ASCII)
 ROOTS = ("data", "confidence", "error", "attempts", "reference")
 
 
@@ -119,7 +121,7 @@ class DataSchema:
 
     def _child(self, schema: Mapping[str, Any], part: Part) -> Mapping[str, Any] | None:
         if isinstance(part, int) and isinstance(schema.get("items"), Mapping):
-            return schema["items"]
+            return as_schema(schema["items"])
         properties = properties_of(schema)
         if str(part) in properties:
             return as_schema(properties[str(part)])
@@ -163,19 +165,27 @@ class Vocabulary:
 
     def _unknown(self, path: str) -> str:
         known = (*self.schema.paths(), *self._item_paths())
-        tail = [candidate for candidate in known if candidate.rpartition(".")[2] == path]
-        suggestion = f", did you mean {tail[0]}?" if tail else did_you_mean(path, known)
         shown = path if len(path) <= 100 else path[:99] + "…"
-        return f"unknown field {shown}{suggestion or ': add it to the data of the policy first'}"
+        return f"unknown field {shown}{_nearest(path, known) or ': add it to the data of the policy first'}"
 
     def _item_paths(self) -> Iterator[str]:
         for name, spec in self.items.items():
             yield from (f"{name}.{key}" for key in properties_of(spec.schema))
 
 
+def _nearest(path: str, known: Sequence[str]) -> str:
+    """The field of the same name elsewhere, else one that starts alike, else the most similar one."""
+    name = path.rpartition(".")[2]
+    same = [candidate for candidate in known if candidate.rpartition(".")[2] == name]
+    alike = [candidate for candidate in known if len(name) > 2 and candidate.startswith(path)]
+    nearest = min((*same, *alike), key=len, default="")
+    return f", did you mean {nearest}?" if nearest else did_you_mean(path, known)
+
+
 def parse_path(text: str) -> Path:
-    """`data.lines.0.price` in parts; digits are a position in a list."""
-    return tuple(int(part) if part == "0" or is_position(part) else part for part in text.split("."))
+    """`data.lines[0].price`, or `data.lines.0.price`, in parts; digits are a position in a list."""
+    dotted = INDEX.sub(r".\1", text)
+    return tuple(int(part) if part == "0" or is_position(part) else part for part in dotted.split("."))
 
 
 def is_position(part: str) -> bool:
@@ -184,8 +194,8 @@ def is_position(part: str) -> bool:
 
 
 def show_path(parts: Sequence[Part]) -> str:
-    """The parts joined by dots."""
-    return ".".join(str(part) for part in parts)
+    """The parts joined by dots, positions in brackets."""
+    return "".join(f"[{part}]" if type(part) is int else f".{part}" for part in parts).removeprefix(".")
 
 
 def properties_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:

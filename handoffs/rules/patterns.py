@@ -10,15 +10,33 @@ from handoffs.rules.problems import Misfit
 
 PATTERN_CHARACTERS = 200
 PATTERN_SIZE = 400
-WORK_LIMIT = 200_000
-"""Pattern size times characters of text that fit into about ten milliseconds, measured on the worst patterns."""
+WILD_LIMIT = 8
+"""With so few places that can match many things the automaton stays small, and a search is linear in the text."""
+WORK_LIMIT = 50_000
+"""Pattern size times characters, where it may not stay small; 70 ns each were measured on the worst patterns."""
+TEXT_CHARACTERS = 100_000
 CLASS_SIZE = 40
-UNITS_PER_WORK = 50
 
-TOKEN = re.compile(
-    r"\\[pP](?:\{[^}]*\}|.)|\\.|\[\^?\]?(?:\[:\w*:\]|\\.|[^\]\\])*\]|\{(\d+)(,?)(\d*)\}|[()]|.", re.DOTALL
-)
+TOKEN = re.compile(r"\\[pP](?:\{[^}]*\}|.)|\\.|\[\^?\]?(?:\[:\^?\w*:\]|\\.|[^\]\\])*\]|\{(\d+),?(\d*)\}|.", re.DOTALL)
+WILD_ESCAPES = "wWdDsSpPC"
+SURROGATE = re.compile("[\ud800-\udfff]")
 ENGINE = cel.NewEnv(variables={"text": cel.Type.STRING})
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """How large a piece of a pattern gets when compiled, how many places in it are wild, and its alternatives."""
+
+    size: int = 0
+    wild: int = 0
+    bars: int = 0
+
+    def __add__(self, other: "Weight") -> "Weight":
+        return Weight(self.size + other.size, self.wild + other.wild, self.bars + other.bars)
+
+    def repeated(self, times: int) -> "Weight":
+        """The piece `times` over; alternatives that repeat are wild."""
+        return Weight(self.size * times, (self.wild + self.bars + 1) * times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +44,25 @@ class Pattern:
     """A checked regular expression (RE2 syntax), found anywhere in a text unless it is anchored."""
 
     source: str
-    size: int
+    weight: Weight
     program: Any = field(repr=False, compare=False)
 
     def cost(self, text: str) -> int:
         """Units of work that looking for the pattern in `text` may take."""
-        return 10 + self.size * len(text) // UNITS_PER_WORK
+        return 10 + (len(text) // 200 if self.is_tame else self.weight.size * len(text) // 28)
+
+    @property
+    def is_tame(self) -> bool:
+        return self.weight.wild <= WILD_LIMIT
+
+    def allows(self, text: str) -> bool:
+        """Whether the text is short enough, and valid Unicode."""
+        fits = self.is_tame or self.weight.size * len(text) <= WORK_LIMIT
+        return fits and len(text) <= TEXT_CHARACTERS and _is_unicode(text)
 
     def found_in(self, text: str) -> bool | None:
-        """Whether the text has a match; None for text too long for this pattern, or that is no valid Unicode."""
-        if self.size * len(text) > WORK_LIMIT or not _is_unicode(text):
+        """Whether the text has a match; None for text that the pattern does not allow."""
+        if not self.allows(text):
             return None
         found = self.program.eval(data={"text": text}).plain_value()
         return found if isinstance(found, bool) else None
@@ -49,10 +76,10 @@ def compile_pattern(source: str) -> Pattern:
         raise Misfit(f"the pattern has {len(source)} characters, {PATTERN_CHARACTERS} are allowed")
     if not _is_unicode(source) or "\0" in source:
         raise Misfit("the pattern holds characters that are no text")
-    size = estimate_size(source)
-    if size > PATTERN_SIZE:
+    weight = weigh(source)
+    if weight.size > PATTERN_SIZE:
         raise Misfit("the pattern repeats too much to be checked quickly: use + or * or smaller counts")
-    pattern = Pattern(source=source, size=size, program=ENGINE.compile(f"text.matches({quoted(source)})"))
+    pattern = Pattern(source=source, weight=weight, program=ENGINE.compile(f"text.matches({quoted(source)})"))
     _try(pattern)
     return pattern
 
@@ -64,31 +91,43 @@ def _try(pattern: Pattern) -> None:
         raise Misfit(f"not a valid regular expression: {reason}")
 
 
-def estimate_size(source: str) -> int:
-    """An upper estimate of how large the compiled pattern gets: counted repeats multiply what they repeat."""
-    groups, last = [0], 0
+def weigh(source: str) -> Weight:
+    """An upper estimate of the compiled pattern: counted repeats multiply what they repeat."""
+    groups, last = [Weight()], Weight()
     for token in TOKEN.finditer(source):
         text = token.group()
         if text == "(":
-            groups.append(0)
-            last = 0
-        elif text == ")" and len(groups) > 1:
+            groups.append(Weight())
+            last = Weight()
+            continue
+        if text == ")" and len(groups) > 1:
             last = groups.pop()
             groups[-1] += last
-        elif token.group(1) is not None:
-            extra = last * (_repeats(token) - 1)
-            groups[-1] += extra
-            last += extra
+            continue
+        times = _repeats(token)
+        if times:
+            groups[-1] += last.repeated(times)
+            last = last.repeated(times)
         else:
-            last = CLASS_SIZE if "\\p" in text.lower() or "[:" in text else 1
+            last = _single(text)
             groups[-1] += last
-        if groups[-1] > PATTERN_SIZE:
-            return groups[-1]
-    return max(1, sum(groups))
+        if groups[-1].size > PATTERN_SIZE:
+            break
+    return sum(groups, Weight(size=1))
 
 
 def _repeats(token: re.Match[str]) -> int:
-    return max(1, int((token.group(3) or token.group(1))[:6]))
+    if token.group(1) is None:
+        return 1 if token.group() in "*+?" else 0
+    return max(1, int((token.group(2) or token.group(1))[:6]))
+
+
+def _single(text: str) -> Weight:
+    if text == "|":
+        return Weight(bars=1)
+    wild = text == "." or text[0] == "[" or (text[0] == "\\" and text[1:2] in WILD_ESCAPES)
+    wide = wild and ("\\p" in text.lower() or "[:" in text)
+    return Weight(size=CLASS_SIZE if wide else 1, wild=int(wild))
 
 
 def quoted(text: str) -> str:
@@ -97,4 +136,4 @@ def quoted(text: str) -> str:
 
 
 def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else True
+    return text.isascii() or not SURROGATE.search(text)

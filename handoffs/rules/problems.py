@@ -29,11 +29,15 @@ class ConditionInvalid(Exception):
 
 
 class Misfit(Exception):
-    """A piece of a condition does not fit; `place` is relative to where the caller is reading."""
+    """A piece of a condition does not fit; `place` is relative to where the caller is reading.
 
-    def __init__(self, message: str, *, place: str = "") -> None:
+    In an expression `offset` is the character that it is about.
+    """
+
+    def __init__(self, message: str, *, place: str = "", offset: int | None = None) -> None:
         self.message = message
         self.place = place
+        self.offset = offset
         super().__init__(message)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from handoffs.rules import condition_checks as checks
 from handoffs.rules.condition_logic import Joined, Not, OverItems
-from handoffs.rules.condition_terms import Field, Term
+from handoffs.rules.condition_terms import Field, Term, a
 from handoffs.rules.condition_tests import COMPARE, TEXT_TESTS, Present, Test
 from handoffs.rules.data_schema import DataSchema, FieldSpec, Vocabulary, parse_path
 from handoffs.rules.problems import Misfit, Problem, did_you_mean
@@ -123,7 +123,7 @@ def _form_of(source: Mapping[str, Any]) -> str:
 def _list_field(path: Any, words: Vocabulary, place: str) -> Field:
     field = _field(path, words, place)
     if field.kind not in (Kind.LIST, Kind.ANY):
-        raise Misfit(f"{field.spec.path} is {checks.a(field.kind)}, not a list", place=place)
+        raise Misfit(f"{field.spec.path} is {a(field.kind)}, not a list", place=place)
     return Field.of(field.parts, field.spec, Kind.LIST)
 
 

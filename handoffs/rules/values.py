@@ -164,7 +164,7 @@ def show(value: Any) -> str:
         return show_number(Decimal(value))
     if isinstance(value, date):
         return value.isoformat()
-    return cut(summarise(value), SHOWN_CHARACTERS) or "(none)"
+    return "(none)" if value == "" else cut(summarise(value), SHOWN_CHARACTERS)
 
 
 def show_number(number: Decimal) -> str:
@@ -198,5 +198,5 @@ def summarise(raw: Any) -> Any:
 
 def cut(text: Any, limit: int) -> str:
     """At most `limit` characters, with an ellipsis where something was left out."""
-    text = str(text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    whole = str(text)
+    return whole if len(whole) <= limit else whole[: limit - 1] + "…"
