@@ -1,0 +1,66 @@
+"""The pieces that the policy's JSON Schema is put together from, each with a description for editors."""
+
+from typing import Any
+
+from handoffs.choices import Labelled
+
+Schema = dict[str, Any]
+
+
+def object_of(properties: Schema, *, required: tuple[str, ...] = ()) -> Schema:
+    known = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**known, "required": list(required)} if required else known
+
+
+def list_of(items: Schema, limit: int, description: str, *, least: int = 0) -> Schema:
+    listed = {"type": "array", "items": items, "maxItems": limit, "description": description}
+    return {**listed, "minItems": least} if least else listed
+
+
+def text(description: str, characters: int) -> Schema:
+    return {"type": "string", "minLength": 1, "maxLength": characters, "description": description}
+
+
+def key(description: str) -> Schema:
+    return {
+        "type": "string",
+        "maxLength": 64,
+        "pattern": "^[a-z][a-z0-9_]*$",
+        "description": description,
+        "errorMessage": "write lower-case letters, digits and _, such as price_variance, at most 64 characters",
+    }
+
+
+def role(description: str) -> Schema:
+    return text(description, 150)
+
+
+def field(description: str) -> Schema:
+    return text(description, 200)
+
+
+def flag(description: str) -> Schema:
+    return {"type": "boolean", "description": description}
+
+
+def one_of(words: type[Labelled], description: str) -> Schema:
+    return {"enum": [word.value for word in words], "description": description}
+
+
+def percent(description: str) -> Schema:
+    return {"type": "number", "minimum": 0, "maximum": 100, "description": description}
+
+
+def condition(description: str, *, null: bool = False) -> Schema:
+    if not null:
+        return {"$ref": "#/$defs/condition", "description": description}
+    return {"if": {"not": {"type": "null"}}, "then": {"$ref": "#/$defs/condition"}, "description": description}
+
+
+def duration(description: str, *, positive: bool = False, null: bool = False) -> Schema:
+    rules: Schema = {"$ref": "#/$defs/duration"}
+    if positive:
+        rules |= {"pattern": "[1-9]", "errorMessage": "write a duration longer than nothing, such as 5m"}
+    if null:
+        return {"if": {"not": {"type": "null"}}, "then": rules, "description": description}
+    return {**rules, "description": description}
