@@ -269,6 +269,17 @@ def test_of_150_megabytes_the_first_16_kilobytes_are_read(head):
     assert there.connections_count == 2, "a connection with a rest in it is not used again"
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 16394", b"Transfer-Encoding: chunked"])
+def test_a_rest_that_comes_later_does_not_reach_the_next_answer(framing):
+    size_line = b"400a\r\n" if b"chunked" in framing else b""
+    with receiver(
+        saying(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + size_line + b"z" * 16384, then_close=False)
+    ) as there:
+        exchanges = [sent(there.url(), limits=QUICK) for _ in range(2)]
+    assert [(exchange.status, exchange.error) for exchange in exchanges] == [(200, ""), (200, "")]
+    assert there.connections_count == 2
+
+
 def test_a_gzip_bomb_is_not_unpacked():
     bomb = gzip.compress(b"\0" * 50_000_000)
     with receiver(answering(body=bomb, Content_Encoding="gzip")) as there:
