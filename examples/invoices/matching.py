@@ -102,10 +102,10 @@ class Billing:
 
 
 def match_all(
-    invoices: Iterable[Invoice], orders: Mapping[str, Order], *, compare: Compare = Compare.UNIT
+    invoices: Iterable[Invoice], orders: Mapping[str, Order], *, billing: Billing, compare: Compare = Compare.UNIT
 ) -> list[Match]:
     """Match invoices in the given order, so that an order's quantities are used up by earlier invoices first."""
-    billing, matches = Billing(), []
+    matches = []
     for invoice in invoices:
         found = match(invoice, orders, billing=billing, compare=compare)
         billing.add(found)

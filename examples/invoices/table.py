@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .money import NotANumber, parse_decimal
 
@@ -122,7 +122,7 @@ def _delimiter(path: Path) -> str:
     return max((b",", b";", b"\t"), key=header.count).decode()
 
 
-def _numbered(reader: "csv._reader", complaints: Complaints) -> Iterator[tuple[int, list[str]]]:
+def _numbered(reader: Any, complaints: Complaints) -> Iterator[tuple[int, list[str]]]:
     """Yield each record with the line on which it starts."""
     start = 1
     try:
