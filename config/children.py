@@ -42,6 +42,7 @@ def start(
     account: Account | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a process group of its own; the kernel signals it when this process dies.
 
@@ -54,17 +55,23 @@ def start(
         stderr=log,
         cwd=cwd,
         env=env,
+        pass_fds=pass_fds,
         process_group=0,
         preexec_fn=_die_with(os.getpid(), parent_death_signal),
         **_identity(account),
     )
 
 
-def stop(child: subprocess.Popen[bytes], *, signals: Sequence[tuple[signal.Signals, float]]) -> None:
-    """Send each signal in turn and wait its seconds, then kill; returns when the child is gone."""
+def stop(
+    child: subprocess.Popen[bytes], *, signals: Sequence[tuple[signal.Signals, float]], group: bool = False
+) -> None:
+    """Send each signal in turn and wait its seconds, then kill; returns when the child is gone.
+
+    With `group`, whatever the child itself left behind in its process group is killed in the end.
+    """
     for number, patience_seconds in signals:
         if child.poll() is not None:
-            return
+            break
         child.send_signal(number)
         try:
             child.wait(patience_seconds)
@@ -73,6 +80,8 @@ def stop(child: subprocess.Popen[bytes], *, signals: Sequence[tuple[signal.Signa
     if child.poll() is None:
         child.kill()
         child.wait()
+    if group:
+        _kill_group(child.pid)
 
 
 def alive(pid: int, *, command_part: str) -> bool:
@@ -121,6 +130,19 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, step_seconds: f
             return False
         time.sleep(step_seconds)
     return True
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """Ask the kernel to send this very process `number` when its parent dies (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(number))
+
+
+def _kill_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
 
 
 def _identity(account: Account | None) -> dict[str, object]:

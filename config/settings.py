@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded
 from config.places import PlaceUnusable, make_data_dir
+from config.queue import connection_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -150,7 +151,7 @@ if lock_timeout := env.str("HANDOFFS_LOCK_TIMEOUT", default=""):
 REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(DATA_DIR)
 RQ_QUEUES = {
     "default": {
-        "URL": f"{REDIS_URL}{'&' if '?' in REDIS_URL else '?'}socket_timeout=0.4&socket_connect_timeout=0.4",
+        **connection_settings(REDIS_URL),
         "SERIALIZER": "rq.serializers.JSONSerializer",
         "DEFAULT_RESULT_TTL": 0,
     }
