@@ -81,17 +81,16 @@ class ApiToken(models.Model):
 
     @classmethod
     def issue(
-        cls, user: User, *, name: str, now: datetime, workflows: list[str] | None = None, secret: str | None = None
+        cls, user: User, *, name: str, now: datetime, workflows: list[str] | None = None
     ) -> tuple["ApiToken", str]:
         """Create a token; the second value is the secret, which cannot be had again."""
-        secret = secret or TOKEN_PREFIX + secrets.token_urlsafe(32)
-        token = cls.objects.create(
-            user=user,
-            name=name,
-            prefix=secret[:PREFIX_SHOWN_CHARACTERS],
-            digest=cls.digest_of(secret),
-            workflows=workflows or [],
-            created_at=now,
-        )
+        token = cls(user=user, name=name, workflows=workflows or [])
+        secret = token.take_new_secret(now=now)
+        token.save()
         return token, secret
 
+    def take_new_secret(self, *, now: datetime) -> str:
+        """Give an unsaved token its secret and return it; only its hash is kept."""
+        secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        self.prefix, self.digest, self.created_at = secret[:PREFIX_SHOWN_CHARACTERS], self.digest_of(secret), now
+        return secret
