@@ -93,6 +93,12 @@ class OverItems:
     items: Term
     variable: str
     test: Test
+    units: int
+
+    @classmethod
+    def of(cls, decisive: bool, items: Term, variable: str, test: Test) -> "OverItems":
+        """The test on each of the items, its work per item counted once."""
+        return cls(decisive, items, variable, test, units=test.cost())
 
     def holds(self, scope: Scope) -> bool | None:
         return self._settle(scope)[0]
@@ -102,10 +108,10 @@ class OverItems:
         items = self.items.value(scope)
         if not isinstance(items, list | tuple):
             return None, None
-        inner, path, cost = scope.inside(self.variable), _path_of(self.items, scope), self.test.cost()
+        inner, path = scope.inside(self.variable), _path_of(self.items, scope)
         outcome: bool | None = not self.decisive
         for position, item in enumerate(items):
-            scope.spend(cost)
+            scope.spend(self.units)
             inner.put(self.variable, item, f"{path}[{position}]")
             held = self.test.holds(inner)
             if held is self.decisive:

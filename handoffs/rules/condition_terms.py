@@ -207,7 +207,7 @@ class Arithmetic:
         if left is None or right is None:
             return None
         try:
-            result: Decimal = ARITHMETIC[self.operator][1](left, right)
+            result: Decimal = ARITHMETIC[self.operator][1](EXACT.plus(left), EXACT.plus(right))
         except DecimalException:
             return None
         return result
@@ -272,6 +272,12 @@ class Size:
 
     def fields(self) -> tuple[str, ...]:
         return self.operand.fields()
+
+
+def work_of(term: Any) -> int:
+    """Units of work that finding the value of the term takes."""
+    operands = [getattr(term, part) for part in ("operand", "left", "right") if hasattr(term, part)]
+    return (2 if operands else 1) + sum(map(work_of, operands))
 
 
 def a(kind: Kind) -> str:

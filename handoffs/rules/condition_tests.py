@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from handoffs.rules.condition_terms import Field, Scope, Term
+from handoffs.rules.condition_terms import Field, Scope, Term, work_of
 from handoffs.rules.patterns import Pattern
 from handoffs.rules.values import Kind, is_missing, loose_order, loose_pair, show
 
@@ -69,7 +69,7 @@ class Comparison:
         return self.left.fields() + self.right.fields()
 
     def cost(self) -> int:
-        return 3
+        return 1 + work_of(self.left) + work_of(self.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class OneOf:
         return tuple(path for option in self.options for path in option.fields())
 
     def cost(self) -> int:
-        return 3
+        return 2 + work_of(self.term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Among:
         return self.term.fields() + self.items.fields()
 
     def cost(self) -> int:
-        return 5
+        return 4 + work_of(self.term)
 
 
 TEXT_TESTS: dict[str, tuple[Callable[[str, str], bool], str, str]] = {
@@ -160,7 +160,7 @@ class TextTest:
         return self.term.fields() + self.wanted.fields()
 
     def cost(self) -> int:
-        return 4
+        return 1 + work_of(self.term) + work_of(self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Matches:
 
     def holds(self, scope: Scope) -> bool | None:
         text = self.term.value(scope)
-        if text is None:
+        if text is None or not self.pattern.allows(text):
             return None
         scope.spend(self.pattern.cost(text))
         return self.pattern.found_in(text)
@@ -180,14 +180,18 @@ class Matches:
     def say(self, scope: Scope) -> str:
         held = self.holds(scope)
         if held is None:
-            return why_unknown(scope, self.term)
+            return self._say_unknown(scope)
         return f"{self.term.phrase(scope)} {'matches' if held else 'does not match'} the pattern {self.pattern.source}"
+
+    def _say_unknown(self, scope: Scope) -> str:
+        text = self.term.value(scope)
+        return self.term.why_unknown(scope) if text is None else f"{self.term.label} is too long for the pattern"
 
     def fields(self) -> tuple[str, ...]:
         return self.term.fields()
 
     def cost(self) -> int:
-        return 20
+        return 5 + work_of(self.term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +256,7 @@ class Round:
         return self.remainder.fields()
 
     def cost(self) -> int:
-        return 4
+        return 1 + work_of(self.remainder)
 
 
 def why_unknown(scope: Scope, *terms: Term) -> str:

@@ -75,7 +75,7 @@ class _Reader:
             return self._over_items(node, words, depth)
         if isinstance(node, Select) and node.asks_presence:
             return Present(_field(node, words))
-        if isinstance(node, Call):
+        if isinstance(node, Call) and node.function != "_[_]":
             joined = self._logic(node, words, depth)
             return _leaf(node, words) if joined is NO_LOGIC else joined
         return checks.said(_term(node, words))
@@ -108,7 +108,7 @@ class _Reader:
         inside = words.inside(loop.variable, words.schema.item_of(items.spec))
         test = self.test(loop.test, inside, depth + 1)
         listed = Field.of(items.parts, items.spec, Kind.LIST)
-        return None if test is None else OverItems(loop.decisive, listed, loop.variable, test)
+        return None if test is None else OverItems.of(loop.decisive, listed, loop.variable, test)
 
 
 NO_LOGIC = object()

@@ -9,15 +9,18 @@ from cel_expr_python import cel
 from handoffs.rules.problems import Misfit
 
 PATTERN_CHARACTERS = 200
-PATTERN_SIZE = 400
+BUILD_LIMIT = 4000
+"""What building the automaton may take, half a microsecond each; the engine builds it anew for every text."""
 WILD_LIMIT = 8
 """With so few places that can match many things the automaton stays small, and a search is linear in the text."""
 WORK_LIMIT = 50_000
 """Pattern size times characters, where it may not stay small; 70 ns each were measured on the worst patterns."""
 TEXT_CHARACTERS = 100_000
-CLASS_SIZE = 40
+BUILD_WILD, BUILD_FOLDED, BUILD_UNICODE = 8, 40, 3800
+"""Measured: a class of characters, one that ignores case, one of Unicode's own such as \\pL."""
 
 TOKEN = re.compile(r"\\[pP](?:\{[^}]*\}|.)|\\.|\[\^?\]?(?:\[:\^?\w*:\]|\\.|[^\]\\])*\]|\{(\d+),?(\d*)\}|.", re.DOTALL)
+FOLDING = re.compile(r"\(\?[a-zA-Z]*i")
 WILD_ESCAPES = "wWdDsSpPC"
 SURROGATE = re.compile("[\ud800-\udfff]")
 ENGINE = cel.NewEnv(variables={"text": cel.Type.STRING})
@@ -30,13 +33,15 @@ class Weight:
     size: int = 0
     wild: int = 0
     bars: int = 0
+    build: int = 0
 
     def __add__(self, other: "Weight") -> "Weight":
-        return Weight(self.size + other.size, self.wild + other.wild, self.bars + other.bars)
+        build = self.build + other.build
+        return Weight(self.size + other.size, self.wild + other.wild, self.bars + other.bars, build)
 
     def repeated(self, times: int) -> "Weight":
         """The piece `times` over; alternatives that repeat are wild."""
-        return Weight(self.size * times, (self.wild + self.bars + 1) * times)
+        return Weight(self.size * times, (self.wild + self.bars + 1) * times, 0, self.build * times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ class Pattern:
 
     def cost(self, text: str) -> int:
         """Units of work that looking for the pattern in `text` may take."""
-        return 10 + (len(text) // 200 if self.is_tame else self.weight.size * len(text) // 28)
+        search = len(text) // 200 if self.is_tame else self.weight.size * len(text) // 28
+        return 10 + self.weight.build // 4 + search
 
     @property
     def is_tame(self) -> bool:
@@ -61,9 +67,7 @@ class Pattern:
         return fits and len(text) <= TEXT_CHARACTERS and _is_unicode(text)
 
     def found_in(self, text: str) -> bool | None:
-        """Whether the text has a match; None for text that the pattern does not allow."""
-        if not self.allows(text):
-            return None
+        """Whether the text has a match; None if the engine cannot say. Ask `allows` first."""
         found = self.program.eval(data={"text": text}).plain_value()
         return found if isinstance(found, bool) else None
 
@@ -77,8 +81,8 @@ def compile_pattern(source: str) -> Pattern:
     if not _is_unicode(source) or "\0" in source:
         raise Misfit("the pattern holds characters that are no text")
     weight = weigh(source)
-    if weight.size > PATTERN_SIZE:
-        raise Misfit("the pattern repeats too much to be checked quickly: use + or * or smaller counts")
+    if weight.build > BUILD_LIMIT:
+        raise Misfit("the pattern is too large to be checked quickly: use + or *, smaller counts, plain ranges")
     pattern = Pattern(source=source, weight=weight, program=ENGINE.compile(f"text.matches({quoted(source)})"))
     _try(pattern)
     return pattern
@@ -93,7 +97,7 @@ def _try(pattern: Pattern) -> None:
 
 def weigh(source: str) -> Weight:
     """An upper estimate of the compiled pattern: counted repeats multiply what they repeat."""
-    groups, last = [Weight()], Weight()
+    groups, last, folded = [Weight()], Weight(), bool(FOLDING.search(source))
     for token in TOKEN.finditer(source):
         text = token.group()
         if text == "(":
@@ -109,11 +113,11 @@ def weigh(source: str) -> Weight:
             groups[-1] += last.repeated(times)
             last = last.repeated(times)
         else:
-            last = _single(text)
+            last = _single(text, folded=folded)
             groups[-1] += last
-        if groups[-1].size > PATTERN_SIZE:
+        if groups[-1].build > BUILD_LIMIT:
             break
-    return sum(groups, Weight(size=1))
+    return sum(groups, Weight(size=1, build=1))
 
 
 def _repeats(token: re.Match[str]) -> int:
@@ -122,12 +126,17 @@ def _repeats(token: re.Match[str]) -> int:
     return max(1, int((token.group(2) or token.group(1))[:6]))
 
 
-def _single(text: str) -> Weight:
+def _single(text: str, *, folded: bool) -> Weight:
     if text == "|":
         return Weight(bars=1)
     wild = text == "." or text[0] == "[" or (text[0] == "\\" and text[1:2] in WILD_ESCAPES)
-    wide = wild and ("\\p" in text.lower() or "[:" in text)
-    return Weight(size=CLASS_SIZE if wide else 1, wild=int(wild))
+    return Weight(size=1, wild=int(wild), build=_build(text, folded=folded) if wild else 2 if folded else 1)
+
+
+def _build(text: str, *, folded: bool) -> int:
+    if "\\p" in text.lower():
+        return BUILD_UNICODE * text.lower().count("\\p")
+    return (BUILD_FOLDED if folded else BUILD_WILD) + 3 * len(text)
 
 
 def quoted(text: str) -> str:

@@ -13,6 +13,7 @@ from handoffs.rules.values import Kind
 
 DEPTH_LIMIT = 8
 NODE_LIMIT = 200
+VALUE_LIMIT = 1000
 PATH_CHARACTERS = 200
 ITEM = "item"
 OPERATORS = (*COMPARE, "in", "not_in", *checks.ALWAYS, "matches", *TEXT_TESTS)
@@ -39,6 +40,7 @@ class _Reader:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.nodes = 0
+        self.values = 0
 
     def condition(self, source: Any, words: Vocabulary, place: str, *, depth: int) -> Test | None:
         try:
@@ -61,7 +63,17 @@ class _Reader:
             "exists": self._exists,
             "all_of": self._all_of,
         }
-        return readers[form](source, words, place, depth) if form in readers else _field_test(source, words)
+        if form in readers:
+            return readers[form](source, words, place, depth)
+        self._count_values(source.get("value"))
+        return _field_test(source, words)
+
+    def _count_values(self, value: Any) -> None:
+        self.values += len(value) if isinstance(value, list | tuple) else 1
+        if self.values > VALUE_LIMIT:
+            raise Misfit(
+                f"more than {VALUE_LIMIT} values are listed: use matches, or a field of its own", place=".value"
+            )
 
     def _count(self, depth: int) -> None:
         self.nodes += 1
@@ -105,7 +117,7 @@ class _Reader:
             raise Misfit("add where: the condition that an item is held against")
         inside = words.inside(ITEM, words.schema.item_of(items.spec))
         test = self.condition(source["where"], inside, f"{place}.where", depth=depth + 1)
-        return None if test is None else OverItems(form == "exists", items, ITEM, test)
+        return None if test is None else OverItems.of(form == "exists", items, ITEM, test)
 
 
 def _form_of(source: Mapping[str, Any]) -> str:
@@ -185,8 +197,6 @@ def _one_of(field: Field, values: Any, words: Vocabulary) -> Test:
         return checks.among(field, _term(values, words))
     if not isinstance(values, list | tuple):
         raise Misfit("write a list of values, such as [EUR, USD]")
-    if len(values) > NODE_LIMIT:
-        raise Misfit(f"the list has {len(values)} values, {NODE_LIMIT} are allowed")
     return checks.one_of(field, [_term(value, words) for value in values])
 
 

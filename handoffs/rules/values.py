@@ -28,6 +28,7 @@ ORDERED_KINDS = (Kind.NUMBER, Kind.DATE, Kind.MOMENT)
 NUMBER_TEXT = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,6})?", re.ASCII)
 DATE_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 NUMBER_TEXT_LIMIT = 1000
+INTEGER_BITS = 3000
 SHOWN_CHARACTERS = 80
 RECORDED_CHARACTERS = 200
 
@@ -37,7 +38,7 @@ def as_number(raw: Any) -> int | Decimal | None:
     if isinstance(raw, bool):
         return None
     if isinstance(raw, int):
-        return raw
+        return raw if raw.bit_length() <= INTEGER_BITS else None
     if isinstance(raw, Decimal):
         return raw if raw.is_finite() else None
     if isinstance(raw, float):
