@@ -8,7 +8,7 @@ from django import forms
 from accounts.models import ApiToken, User
 
 
-class ProfileForm(forms.ModelForm[User]):
+class ProfileForm(forms.ModelForm):
     """Name and time zone; roles are given by administrators."""
 
     time_zone = forms.ChoiceField(
@@ -20,7 +20,7 @@ class ProfileForm(forms.ModelForm[User]):
         fields: ClassVar = ["first_name", "last_name", "email", "time_zone"]
 
 
-class TokenForm(forms.ModelForm[ApiToken]):
+class TokenForm(forms.ModelForm):
     """A token for one's own use, such as a script or a chat bot."""
 
     class Meta:

@@ -10,7 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-TOKEN_PREFIX = "hd_"
+TOKEN_PREFIX = "hd_"  # noqa: S105 - what every secret begins with, no secret
 PREFIX_SHOWN_CHARACTERS = 10
 
 Role = Group
@@ -26,7 +26,9 @@ class User(AbstractUser):
 
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.PERSON)
     time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name, such as Europe/Berlin")
-    history = HistoricalRecords(excluded_fields=["password", "last_login"], m2m_fields=[AbstractUser._meta.get_field("groups")])
+    history = HistoricalRecords(
+        excluded_fields=["password", "last_login"], m2m_fields=[AbstractUser._meta.get_field("groups")]
+    )
 
     workflow_scope: frozenset[str] | None = None
     """Keys of the workflows that the request's token allows; None where no token limits it. Set by authentication."""

@@ -14,9 +14,7 @@ from handoffs.models.audit import GENESIS_DIGEST
 FIXED_COLUMNS = frozenset(
     {"id", "number", "workflow_id", "case_id", "policy_version_id", "pattern", "opened_by_id", "opened_at"}
 )
-CHANGING_COLUMNS = tuple(
-    field.attname for field in Handoff._meta.concrete_fields if field.attname not in FIXED_COLUMNS
-)
+CHANGING_COLUMNS = tuple(field.attname for field in Handoff._meta.concrete_fields if field.attname not in FIXED_COLUMNS)
 HISTORY_MODEL: Any = Handoff.history.model
 SNAPSHOT_FIELDS = tuple(field.attname for field in HISTORY_MODEL.tracked_fields)
 

@@ -193,9 +193,7 @@ def _needs_second_person(handoff: Handoff, outcome: Outcome) -> bool:
     return truth is not Truth.NO  # what cannot be decided is looked at twice
 
 
-def _decision(
-    handoff: Handoff, outcome: Outcome, choice: Choice, reviewer: User | None, at: datetime
-) -> Decision:
+def _decision(handoff: Handoff, outcome: Outcome, choice: Choice, reviewer: User | None, at: datetime) -> Decision:
     return Decision(
         handoff=handoff,
         resolution_number=handoff.reopens_count + 1,

@@ -95,9 +95,7 @@ def finish(leased: Leased, exchange: Exchange, *, now: datetime) -> None:
 
 def _leased(delivery: Delivery, token: uuid.UUID) -> Leased:
     endpoint = delivery.endpoint
-    secrets = (
-        (endpoint.secret, endpoint.previous_secret) if endpoint else (delivery.handoff.workflow.callback_secret,)
-    )
+    secrets = (endpoint.secret, endpoint.previous_secret) if endpoint else (delivery.handoff.workflow.callback_secret,)
     return Leased(
         delivery_id=delivery.pk,
         token=token,

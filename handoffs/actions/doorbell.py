@@ -1,4 +1,4 @@
-"""Wakes a worker after a commit. Losing a ring costs seconds, never work: the sweep finds what is due in the database."""
+"""Wakes a worker after a commit. A lost ring costs seconds, never work: the sweep finds what is due by itself."""
 
 import logging
 import time

@@ -138,7 +138,9 @@ def _locked_case(workflow: Workflow, reference: str, now: datetime) -> Case:
             " RETURNING id, workflow_id, reference, first_attempted_at, attempts_count",
             [new_id(), workflow.pk, reference, now],
         )
-        case = Case.from_db(None, ["id", "workflow_id", "reference", "first_attempted_at", "attempts_count"], cursor.fetchone())
+        case = Case.from_db(
+            None, ["id", "workflow_id", "reference", "first_attempted_at", "attempts_count"], cursor.fetchone()
+        )
     case.workflow = workflow
     return case
 
@@ -180,7 +182,9 @@ def _visit(report: AttemptReport, automation: User, workflow: Workflow, case: Ca
 def _last_success(case: Case) -> datetime | None:
     """Failures count since the case last went well, or was last with a person."""
     last = case.attempts.filter(error_type="").order_by("-received_at").values_list("received_at", flat=True).first()
-    ended = case.handoffs.exclude(resolved_at=None).order_by("-resolved_at").values_list("resolved_at", flat=True).first()
+    ended = (
+        case.handoffs.exclude(resolved_at=None).order_by("-resolved_at").values_list("resolved_at", flat=True).first()
+    )
     return max((moment for moment in (last, ended) if moment), default=None)
 
 
@@ -203,8 +207,11 @@ def _not_handed_off(evaluation: Evaluation) -> dict[str, Any]:
 
 def _open(visit: _Visit, evaluation: Evaluation) -> Answer:
     _require_context(visit)
-    assert evaluation.primary is not None and evaluation.routing is not None
-    package = _package(visit, visit.policy, root_cause=_root_cause(visit, evaluation), suggested=evaluation.suggested_outcome)
+    assert evaluation.primary is not None
+    assert evaluation.routing is not None
+    package = _package(
+        visit, visit.policy, root_cause=_root_cause(visit, evaluation), suggested=evaluation.suggested_outcome
+    )
     handoff = _new_handoff(visit, evaluation, package)
     lifecycle.wind(handoff, now=visit.now)
     actor = Actor.of(visit.automation)
@@ -217,7 +224,8 @@ def _open(visit: _Visit, evaluation: Evaluation) -> Answer:
 
 
 def _new_handoff(visit: _Visit, evaluation: Evaluation, package: Mapping[str, Any]) -> Handoff:
-    assert evaluation.primary is not None and evaluation.routing is not None
+    assert evaluation.primary is not None
+    assert evaluation.routing is not None
     role = Group.objects.get(name=evaluation.routing.role)
     handoff = Handoff(
         workflow=visit.workflow,
@@ -256,7 +264,9 @@ def _require_context(visit: _Visit) -> None:
         if title.casefold() not in have
     ]
     if mistakes:
-        raise ContextInvalid("A person is needed, but could not decide with this. Add what is missing.", mistakes=mistakes)
+        raise ContextInvalid(
+            "A person is needed, but could not decide with this. Add what is missing.", mistakes=mistakes
+        )
 
 
 def _names_of(document: Document) -> set[str]:
@@ -330,9 +340,7 @@ def _resubmit(visit: _Visit, handoff: Handoff, package: Mapping[str, Any], attem
     _revise(visit, handoff, package, attempt, Event.RESUBMITTED)
 
 
-def _revise(
-    visit: _Visit, handoff: Handoff, package: Mapping[str, Any], attempt: Attempt, event: Event
-) -> None:
+def _revise(visit: _Visit, handoff: Handoff, package: Mapping[str, Any], attempt: Attempt, event: Event) -> None:
     changes = packages.changes(package_of(handoff), package)
     handoff.context_revision_number += 1
     context.take_over(handoff, package)

@@ -132,9 +132,7 @@ def let_go(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
     save_and_tell(handoff, Event.RELEASED, by=by, now=now, reason=reason, details=details)
 
 
-def move_up(
-    handoff: Handoff, index: int, step: EscalationStep, *, by: Actor, reason: str, now: datetime
-) -> None:
+def move_up(handoff: Handoff, index: int, step: EscalationStep, *, by: Actor, reason: str, now: datetime) -> None:
     """To the role of step `index` of the chain, level + 1; the caller holds the row lock."""
     before = handoff.role.name
     target = Group.objects.get(name=step.role)
@@ -212,9 +210,11 @@ def check(handoff: Handoff, user: User, verb: str) -> None:
 
 def _why_not(handoff: Handoff, user: User, verb: str) -> DeskError:
     if verb == "reopen":
-        return NotAllowed("Only a manager of the workflow may reopen a handoff.") if (
-            handoff.state == State.RESOLVED
-        ) else _wrong_state(handoff)
+        return (
+            NotAllowed("Only a manager of the workflow may reopen a handoff.")
+            if (handoff.state == State.RESOLVED)
+            else _wrong_state(handoff)
+        )
     if not handoff.is_open or handoff.state == State.RETURNED:
         return _wrong_state(handoff)
     if handoff.state == State.PENDING:

@@ -12,7 +12,12 @@ from handoffs.queries.representation import decision_json, handoff_json, rfc3339
 
 
 def tell(
-    handoff: Handoff, kind: WebhookType, *, now: datetime, package: Mapping[str, Any], extra: Mapping[str, Any] | None = None
+    handoff: Handoff,
+    kind: WebhookType,
+    *,
+    now: datetime,
+    package: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Queue a message about `handoff` for every endpoint and caller that wants this kind."""
     message = {**handoff_json(handoff, package=package), **(extra or {})}
@@ -54,9 +59,7 @@ def callers(handoff: Handoff) -> list[Attempt]:
     )
 
 
-def _queue(
-    handoff: Handoff, kind: WebhookType, message: Mapping[str, Any], *, now: datetime, recoveries: Any
-) -> None:
+def _queue(handoff: Handoff, kind: WebhookType, message: Mapping[str, Any], *, now: datetime, recoveries: Any) -> None:
     """Write the deliveries and ring. Messages are numbered by the row of the audit trail that they tell of."""
     endpoints = list(
         Endpoint.objects.filter(workflow=handoff.workflow_id, switched_off_at=None, event_types__contains=[kind.value])
@@ -83,7 +86,7 @@ def _queue(
 def _addressees(
     handoff: Handoff, kind: WebhookType, endpoints: list[Endpoint], recoveries: list[Recovery]
 ) -> list[tuple[str, Endpoint | None, Recovery | None, str]]:
-    """(url, endpoint, recovery, correlation_id): callbacks first, then endpoints, which also speak for callers without one."""
+    """(url, endpoint, recovery, correlation_id): callbacks, then endpoints, which also speak for callers without one."""
     if kind is WebhookType.RESOLVED:
         found: list[Any] = [(r.callback_url, None, r, r.correlation_id) for r in recoveries if r.callback_url]
         silent = [r for r in recoveries if not r.callback_url]
@@ -105,5 +108,3 @@ def _payload(
         "timestamp": rfc3339(now),
         "data": {**message, "correlation_id": correlation_id or None, "sequence": handoff.audit_sequence},
     }
-
-

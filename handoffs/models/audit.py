@@ -95,4 +95,3 @@ def _words(value: Any) -> Any:
     if hasattr(value, "astimezone"):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     return str(value) if value is not None and not isinstance(value, int | str) else value
-

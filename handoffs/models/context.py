@@ -51,7 +51,9 @@ class Document(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["expires_at"], condition=models.Q(expires_at__isnull=False), name="unreferenced_documents")
+            models.Index(
+                fields=["expires_at"], condition=models.Q(expires_at__isnull=False), name="unreferenced_documents"
+            )
         ]
 
     def __str__(self) -> str:

@@ -73,9 +73,12 @@ class Handoff(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    number = models.PositiveBigIntegerField(unique=True, db_default=models.Func(
-        models.Value("handoff_number"), function="nextval", output_field=models.BigIntegerField()
-    ))
+    number = models.PositiveBigIntegerField(
+        unique=True,
+        db_default=models.Func(
+            models.Value("handoff_number"), function="nextval", output_field=models.BigIntegerField()
+        ),
+    )
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="handoffs", db_index=False)
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="handoffs")
     policy_version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="+", db_index=False)

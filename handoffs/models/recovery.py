@@ -22,9 +22,7 @@ class Recovery(models.Model):
     handoff = models.ForeignKey(Handoff, on_delete=models.PROTECT, related_name="recoveries")
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="recoveries", db_index=False)
     attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="+", db_index=False)
-    automation = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    automation = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     callback_url = models.CharField(max_length=2048, blank=True)
     correlation_id = models.CharField(max_length=200, blank=True)
     action = models.CharField(max_length=16, choices=RecoveryAction.choices())

@@ -1,5 +1,7 @@
 """A workflow, the versions of its policy, and the endpoints that hear of its handoffs."""
 
+import base64
+import secrets
 from typing import ClassVar
 
 import pgtrigger
@@ -11,6 +13,11 @@ from simple_history.models import HistoricalRecords
 
 from handoffs.choices import DEFAULT_WEBHOOK_TYPES, PolicyStatus, WebhookType
 from handoffs.models.fields import ExactJSONField, new_id
+
+
+def new_webhook_secret() -> str:
+    """A signing secret in the form of Standard Webhooks: `whsec_` and 32 random bytes in base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def default_webhook_types() -> list[str]:
@@ -32,7 +39,9 @@ class Workflow(models.Model):
         blank=True,
         help_text="Hosts that a callback URL may name, such as erp.example or 127.0.0.1:9000",
     )
-    callback_secret = models.CharField(max_length=100, blank=True, help_text="Signs what goes to callback URLs (whsec_…)")
+    callback_secret = models.CharField(
+        max_length=100, default=new_webhook_secret, help_text="Signs what goes to callback URLs (whsec_…)"
+    )
     created_at = models.DateTimeField()
     history = HistoricalRecords(excluded_fields=["callback_secret"])
 
@@ -91,7 +100,7 @@ class Endpoint(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="endpoints")
     url = models.URLField(max_length=2048)
-    secret = models.CharField(max_length=100, help_text="whsec_…")
+    secret = models.CharField(max_length=100, default=new_webhook_secret, help_text="whsec_…")
     previous_secret = models.CharField(max_length=100, blank=True, help_text="Also signs, while the secret is rotated")
     event_types = ArrayField(
         models.CharField(max_length=32, choices=WebhookType.choices()), default=default_webhook_types
