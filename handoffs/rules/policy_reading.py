@@ -150,7 +150,7 @@ def _look_over(text: str) -> None:
 class _Loader(yaml.CSafeLoader):
     """YAML whose plain words mean what they mean in JSON: `no`, `1:30` and `2026-01-31` are text."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
     yaml_constructors: ClassVar[dict[Any, Any]] = {}
 
 

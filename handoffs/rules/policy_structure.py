@@ -104,7 +104,7 @@ def _validator() -> jsonschema_rs.Draft202012Validator:
 
 @cache
 def _meta_validator() -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator({"$ref": META_SCHEMA})
+    return jsonschema_rs.Draft202012Validator({"$ref": META_SCHEMA}, validate_formats=True)
 
 
 @cache
@@ -123,14 +123,14 @@ def _is_duration(text: str) -> bool:
 def _told(error: jsonschema_rs.ValidationError) -> Iterator[Problem]:
     place = _place(error.instance_path)
     schema = _schema_at(error.schema_path)
-    kind = error.kind.name
-    if kind == "additionalProperties":
-        for name in error.kind.unexpected:
+    kind: Any = error.kind  # its attributes differ by name
+    if kind.name == "additionalProperties":
+        for name in kind.unexpected:
             yield Problem(place=below(place, name), message=_unknown_key(name, schema))
-    elif kind == "required":
-        yield Problem(place=below(place, error.kind.property), message=_missing(error.kind.property, schema))
+    elif kind.name == "required":
+        yield Problem(place=below(place, kind.property), message=_missing(kind.property, schema))
     else:
-        yield Problem(place=place or "document", message=_message(kind, error, schema))
+        yield Problem(place=place or "document", message=_message(kind.name, error, schema))
 
 
 def _place(path: list[Any], root: str = "") -> str:

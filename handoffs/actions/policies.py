@@ -1,0 +1,159 @@
+"""The only writer of workflows' policies: drafts, publishing, retiring. What is right is left to rules."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+from handoffs.choices import PolicyStatus
+from handoffs.errors import Invalid, Mistake, NotPossibleNow, NotThere, PolicyInvalid
+from handoffs.models import PolicyVersion, Workflow
+from handoffs.queries.policies import draft_of, problems_of, telling_warnings
+from handoffs.rules.policy import Policy
+from handoffs.rules.policy_checks import role_names, warnings
+from handoffs.rules.policy_loading import load, refuse
+from handoffs.rules.policy_reading import plain
+from handoffs.rules.problems import Problem
+from handoffs.rules.values import cut
+
+SECRET_PREFIX = "whsec_"
+SECRET_BYTES = 32
+REASON_CHARACTERS = 2_000
+HISTORY_REASON_CHARACTERS = 100
+
+
+class NoDraft(NotPossibleNow):
+    """The workflow has no draft that could be published or discarded."""
+
+    code = "no_draft"
+
+
+@transaction.atomic(durable=True)
+def save_draft(
+    workflow_key: str, document: Mapping[str, Any], *, author: User, now: datetime, create: bool = False
+) -> PolicyVersion:
+    """Store `document` as the workflow's draft: the next number, or in place of the draft that there is.
+
+    A draft must load; whether its parts fit together is held against it at publishing. With `create`, a workflow that
+    does not exist yet is created. Raises PolicyInvalid, and NotThere for an unknown workflow.
+    """
+    document = plain(document)
+    policy = load(document)
+    _require_key(policy, workflow_key)
+    workflow = _lock_or_create(policy, author, now) if create else _lock(workflow_key)
+    draft = draft_of(workflow) or _next_version(workflow, author, now)
+    draft.document = document
+    draft.role_names = list(role_names(policy))
+    _save(draft, by=author, now=now, reason=f"Draft of version {draft.number}")
+    return draft
+
+
+@transaction.atomic(durable=True)
+def publish(
+    workflow_key: str, *, publisher: User, reason: str, now: datetime
+) -> tuple[PolicyVersion, tuple[Problem, ...]]:
+    """Make the draft the live version and retire the one before; the second value is what to be warned about.
+
+    Handoffs that are open keep the version they opened under. Raises PolicyInvalid while anything is wrong with the
+    draft, Invalid without a reason, NoDraft and NotThere.
+    """
+    reason = _require_reason(reason)
+    workflow = _lock(workflow_key)
+    draft = _require_draft(workflow)
+    problems = problems_of(draft)
+    refuse(problems)
+    found = (*warnings(problems), *telling_warnings(draft))
+    _retire_live(workflow, publisher, now)
+    _go_live(workflow, draft, publisher=publisher, reason=reason, now=now)
+    return draft, found
+
+
+@transaction.atomic(durable=True)
+def discard_draft(workflow_key: str, *, author: User, now: datetime) -> None:
+    """Delete the draft; its history stays. Raises NoDraft and NotThere."""
+    draft = _require_draft(_lock(workflow_key))
+    _mark(draft, by=author, now=now, reason=f"Discarded draft of version {draft.number}")
+    draft.delete()
+
+
+def _require_key(policy: Policy, workflow_key: str) -> None:
+    if policy.workflow != workflow_key:
+        said = f"the document is for {policy.workflow}: write {workflow_key}"
+        raise PolicyInvalid(f"workflow: {said}", mistakes=[Mistake(pointer="workflow", detail=said)])
+
+
+def _require_reason(reason: str) -> str:
+    reason = reason.strip()
+    if not reason or "\0" in reason or len(reason) > REASON_CHARACTERS:
+        said = f"say why, in at most {REASON_CHARACTERS} characters"
+        raise Invalid("Publishing needs a reason.", mistakes=[Mistake(pointer="/reason", detail=said)])
+    return reason
+
+
+def _require_draft(workflow: Workflow) -> PolicyVersion:
+    draft = draft_of(workflow)
+    if draft is None:
+        raise NoDraft(f"{workflow.title} has no draft. Save one first.")
+    return draft
+
+
+def _lock(workflow_key: str) -> Workflow:
+    """Everything about a workflow's versions happens under the lock of its row."""
+    workflow = Workflow.objects.select_for_update().filter(key=workflow_key).first()
+    if workflow is None:
+        raise NotThere(f"There is no workflow {workflow_key}.")
+    return workflow
+
+
+def _lock_or_create(policy: Policy, author: User, now: datetime) -> Workflow:
+    """Two at once create one: the second waits at the unique key, fails there, and then locks the first one's row."""
+    try:
+        return _lock(policy.workflow)
+    except NotThere:
+        workflow = Workflow(key=policy.workflow, title=policy.title, callback_secret=_new_secret(), created_at=now)
+    try:
+        with transaction.atomic():
+            _save(workflow, by=author, now=now, reason="Created with its first policy")
+    except IntegrityError:
+        return _lock(policy.workflow)
+    return workflow
+
+
+def _new_secret() -> str:
+    """A signing secret as Standard Webhooks writes it."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def _next_version(workflow: Workflow, author: User, now: datetime) -> PolicyVersion:
+    newest = workflow.policy_versions.order_by("-number").values_list("number", flat=True).first() or 0
+    return PolicyVersion(workflow=workflow, number=newest + 1, created_by=author, created_at=now)
+
+
+def _retire_live(workflow: Workflow, publisher: User, now: datetime) -> None:
+    live = workflow.policy_versions.filter(status=PolicyStatus.LIVE).first()
+    if live is not None:
+        live.status, live.retired_at = PolicyStatus.RETIRED, now
+        _save(live, by=publisher, now=now, reason="A later version was published")
+
+
+def _go_live(workflow: Workflow, draft: PolicyVersion, *, publisher: User, reason: str, now: datetime) -> None:
+    draft.status = PolicyStatus.LIVE
+    draft.published_by, draft.published_at, draft.publish_reason = publisher, now, reason
+    _save(draft, by=publisher, now=now, reason=reason)
+    workflow.live_version, workflow.title = draft, load(draft.document).title
+    _save(workflow, by=publisher, now=now, reason=f"Version {draft.number} published")
+
+
+def _save(row: Workflow | PolicyVersion, *, by: User, now: datetime, reason: str) -> None:
+    _mark(row, by=by, now=now, reason=reason)
+    row.save()
+
+
+def _mark(row: Any, *, by: User, now: datetime, reason: str) -> None:
+    """Say who and why for the history row that the next save or delete writes."""
+    row._history_user, row._history_date = by, now
+    row._change_reason = cut(reason, HISTORY_REASON_CHARACTERS)
