@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+
 from .desk import Desk, DeskError, Patience, Stopped
 from .entries import Entry
 from .files import Reading, read_invoices, read_orders, read_vendors
@@ -146,7 +149,17 @@ def _account() -> Account:
     url = os.environ["DESK_URL"]
     if not url.startswith(("http://", "https://")):
         raise BadSetting(f"DESK_URL must start with http:// or https://, not be “{url}”")
-    return Account(url=url, token=os.environ["DESK_TOKEN"], secret=os.environ.get("DESK_WEBHOOK_SECRET", ""))
+    return Account(url=url, token=os.environ["DESK_TOKEN"], secret=_secret())
+
+
+def _secret() -> str:
+    secret = os.environ.get("DESK_WEBHOOK_SECRET", "")
+    try:
+        if secret:
+            Webhook(secret)
+    except (EmptyWebhookSecretError, ValueError) as error:
+        raise BadSetting(f"DESK_WEBHOOK_SECRET is not a secret such as whsec_…: {error}") from error
+    return secret
 
 
 def _ledger() -> Ledger:
@@ -202,10 +215,7 @@ def _stop_signals() -> threading.Event:
 def _receiver(options: argparse.Namespace, account: Account, ledger: Ledger, wake: threading.Event) -> Receiver | None:
     if options.no_webhooks:
         return None
-    try:
-        receiver = open_receiver(ledger, secret=account.secret, on_news=wake.set)
-    except ValueError as error:
-        raise BadSetting(f"DESK_WEBHOOK_SECRET is not a secret such as whsec_…: {error}") from error
+    receiver = open_receiver(ledger, secret=account.secret, on_news=wake.set)
     receiver.start()
     log.info("the ledger is at %s/", receiver.url)
     return receiver
