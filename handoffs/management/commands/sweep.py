@@ -1,9 +1,9 @@
-"""The clock of the desk: looks at what is due, again and again. Any number may run; each row is taken by one of them."""
+"""The clock of the desk: looks at what is due, again and again. Any number may run; one of them takes each row."""
 
 import logging
 import signal
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, close_old_connections
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = "Fires due steps, notes overdue receipts and rings for due deliveries, until it is stopped."
-    requires_system_checks: list[str] = []
+    requires_system_checks: ClassVar[list[str]] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="pause between passes")
