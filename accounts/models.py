@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.functional import cached_property
 from simple_history.models import HistoricalRecords
 
 TOKEN_PREFIX = "hd_"  # noqa: S105 - what every secret begins with, no secret
@@ -32,6 +33,11 @@ class User(AbstractUser):
 
     workflow_scope: frozenset[str] | None = None
     """Keys of the workflows that the request's token allows; None where no token limits it. Set by authentication."""
+
+    @cached_property
+    def role_ids(self) -> frozenset[int]:
+        """Ids of the person's roles, read once per object."""
+        return frozenset(self.groups.values_list("pk", flat=True))
 
     @property
     def display_name(self) -> str:

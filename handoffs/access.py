@@ -14,10 +14,8 @@ MANAGE = "handoffs.manage_workflow"
 
 
 def role_ids_of(user: User) -> frozenset[int]:
-    """Ids of the roles that the user has; read once per user object."""
-    if not hasattr(user, "_role_ids"):
-        user._role_ids = frozenset(user.groups.values_list("pk", flat=True))  # type: ignore[attr-defined]
-    return user._role_ids  # type: ignore[attr-defined,no-any-return]
+    """Ids of the roles that the user has; read once per request."""
+    return user.role_ids
 
 
 def roles_of(user: User) -> QuerySet[Group]:
@@ -118,7 +116,7 @@ def may(user: User, verb: str, handoff: Handoff) -> bool:
     return _MAY[verb](user, handoff)
 
 
-def may_accept(user: User, handoff: Handoff) -> bool:
+def _may_accept(user: User, handoff: Handoff) -> bool:
     """Of the role, and not what they themselves submitted."""
     return handoff.state == State.PENDING and has_role(user, handoff) and handoff.opened_by_id != user.pk
 
@@ -151,8 +149,12 @@ def _may_reopen(user: User, handoff: Handoff) -> bool:
     return handoff.state == State.RESOLVED and manages(user, handoff)
 
 
+def _may_note(user: User, handoff: Handoff) -> bool:
+    return not user.is_automation
+
+
 _MAY = {
-    "accept": may_accept,
+    "accept": _may_accept,
     "release": _may_release,
     "escalate": _may_escalate,
     "return": _holds,
@@ -161,7 +163,7 @@ _MAY = {
     "object": _may_confirm,
     "withdraw": _may_withdraw,
     "reopen": _may_reopen,
-    "note": lambda user, handoff: not user.is_automation,
+    "note": _may_note,
 }
 
 

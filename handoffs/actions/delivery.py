@@ -171,6 +171,7 @@ def _note(delivery: Delivery, event: Event, reason: str, now: datetime) -> None:
 
 
 def _switch_off(delivery: Delivery, verdict: Judgement, now: datetime) -> None:
+    assert delivery.endpoint_id is not None
     endpoint = Endpoint.objects.select_for_update().get(pk=delivery.endpoint_id)
     endpoint.switched_off_at, endpoint.switched_off_reason = now, verdict.reason[:300]
     endpoint.save()

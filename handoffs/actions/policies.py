@@ -12,7 +12,7 @@ from accounts.models import User
 from handoffs.choices import PolicyStatus
 from handoffs.errors import Invalid, Mistake, NotPossibleNow, NotThere, PolicyInvalid
 from handoffs.models import PolicyVersion, Workflow
-from handoffs.queries.policies import draft_of, problems_of, telling_warnings
+from handoffs.queries.policies import draft_of, problems_in, telling_warnings
 from handoffs.rules.policy import Policy
 from handoffs.rules.policy_checks import role_names, warnings
 from handoffs.rules.policy_loading import load, refuse
@@ -20,8 +20,8 @@ from handoffs.rules.policy_reading import plain
 from handoffs.rules.problems import Problem
 from handoffs.rules.values import cut
 
-SECRET_PREFIX = "whsec_"
-SECRET_BYTES = 32
+SIGNING_PREFIX = "whsec_"
+SIGNING_BYTES = 32
 REASON_CHARACTERS = 2_000
 HISTORY_REASON_CHARACTERS = 100
 
@@ -34,12 +34,13 @@ class NoDraft(NotPossibleNow):
 
 @transaction.atomic(durable=True)
 def save_draft(
-    workflow_key: str, document: Mapping[str, Any], *, author: User, now: datetime, create: bool = False
+    workflow_key: str, document: Mapping[str, Any], *, author: User | None, now: datetime, create: bool = False
 ) -> PolicyVersion:
     """Store `document` as the workflow's draft: the next number, or in place of the draft that there is.
 
     A draft must load; whether its parts fit together is held against it at publishing. With `create`, a workflow that
-    does not exist yet is created. Raises PolicyInvalid, and NotThere for an unknown workflow.
+    does not exist yet is created. An author of None is the shell. Raises PolicyInvalid, and NotThere for an unknown
+    workflow.
     """
     document = plain(document)
     policy = load(document)
@@ -54,7 +55,7 @@ def save_draft(
 
 @transaction.atomic(durable=True)
 def publish(
-    workflow_key: str, *, publisher: User, reason: str, now: datetime
+    workflow_key: str, *, publisher: User | None, reason: str, now: datetime
 ) -> tuple[PolicyVersion, tuple[Problem, ...]]:
     """Make the draft the live version and retire the one before; the second value is what to be warned about.
 
@@ -64,7 +65,7 @@ def publish(
     reason = _require_reason(reason)
     workflow = _lock(workflow_key)
     draft = _require_draft(workflow)
-    problems = problems_of(draft)
+    problems = problems_in(draft.document)
     refuse(problems)
     found = (*warnings(problems), *telling_warnings(draft))
     _retire_live(workflow, publisher, now)
@@ -73,7 +74,7 @@ def publish(
 
 
 @transaction.atomic(durable=True)
-def discard_draft(workflow_key: str, *, author: User, now: datetime) -> None:
+def discard_draft(workflow_key: str, *, author: User | None, now: datetime) -> None:
     """Delete the draft; its history stays. Raises NoDraft and NotThere."""
     draft = _require_draft(_lock(workflow_key))
     _mark(draft, by=author, now=now, reason=f"Discarded draft of version {draft.number}")
@@ -109,7 +110,7 @@ def _lock(workflow_key: str) -> Workflow:
     return workflow
 
 
-def _lock_or_create(policy: Policy, author: User, now: datetime) -> Workflow:
+def _lock_or_create(policy: Policy, author: User | None, now: datetime) -> Workflow:
     """Two at once create one: the second waits at the unique key, fails there, and then locks the first one's row."""
     try:
         return _lock(policy.workflow)
@@ -125,22 +126,22 @@ def _lock_or_create(policy: Policy, author: User, now: datetime) -> Workflow:
 
 def _new_secret() -> str:
     """A signing secret as Standard Webhooks writes it."""
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    return SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(SIGNING_BYTES)).decode()
 
 
-def _next_version(workflow: Workflow, author: User, now: datetime) -> PolicyVersion:
+def _next_version(workflow: Workflow, author: User | None, now: datetime) -> PolicyVersion:
     newest = workflow.policy_versions.order_by("-number").values_list("number", flat=True).first() or 0
     return PolicyVersion(workflow=workflow, number=newest + 1, created_by=author, created_at=now)
 
 
-def _retire_live(workflow: Workflow, publisher: User, now: datetime) -> None:
+def _retire_live(workflow: Workflow, publisher: User | None, now: datetime) -> None:
     live = workflow.policy_versions.filter(status=PolicyStatus.LIVE).first()
     if live is not None:
         live.status, live.retired_at = PolicyStatus.RETIRED, now
         _save(live, by=publisher, now=now, reason="A later version was published")
 
 
-def _go_live(workflow: Workflow, draft: PolicyVersion, *, publisher: User, reason: str, now: datetime) -> None:
+def _go_live(workflow: Workflow, draft: PolicyVersion, *, publisher: User | None, reason: str, now: datetime) -> None:
     draft.status = PolicyStatus.LIVE
     draft.published_by, draft.published_at, draft.publish_reason = publisher, now, reason
     _save(draft, by=publisher, now=now, reason=reason)
@@ -148,12 +149,12 @@ def _go_live(workflow: Workflow, draft: PolicyVersion, *, publisher: User, reaso
     _save(workflow, by=publisher, now=now, reason=f"Version {draft.number} published")
 
 
-def _save(row: Workflow | PolicyVersion, *, by: User, now: datetime, reason: str) -> None:
+def _save(row: Workflow | PolicyVersion, *, by: User | None, now: datetime, reason: str) -> None:
     _mark(row, by=by, now=now, reason=reason)
     row.save()
 
 
-def _mark(row: Any, *, by: User, now: datetime, reason: str) -> None:
+def _mark(row: Any, *, by: User | None, now: datetime, reason: str) -> None:
     """Say who and why for the history row that the next save or delete writes."""
     row._history_user, row._history_date = by, now
     row._change_reason = cut(reason, HISTORY_REASON_CHARACTERS)

@@ -1,5 +1,6 @@
 """What automations say came of a decision, and what follows from their silence."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,7 +78,7 @@ def note_overdue(*, now: datetime, limit: int = 100) -> int:
 
 
 @transaction.atomic(durable=True)
-def _note_overdue(recovery_id: object, handoff_id: object, now: datetime) -> bool:
+def _note_overdue(recovery_id: uuid.UUID, handoff_id: uuid.UUID, now: datetime) -> bool:
     handoff = locked(Handoff(pk=handoff_id))
     still_due = Recovery.objects.filter(pk=recovery_id, received_at=None, overdue_noted_at=None)
     if not still_due.update(overdue_noted_at=now):

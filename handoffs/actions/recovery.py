@@ -86,7 +86,7 @@ def _queue(handoff: Handoff, kind: WebhookType, message: Mapping[str, Any], *, n
 def _addressees(
     handoff: Handoff, kind: WebhookType, endpoints: list[Endpoint], recoveries: list[Recovery]
 ) -> list[tuple[str, Endpoint | None, Recovery | None, str]]:
-    """(url, endpoint, recovery, correlation_id): callbacks, then endpoints, which also speak for callers without one."""
+    """(url, endpoint, recovery, correlation_id); endpoints also speak for callers without a callback."""
     if kind is WebhookType.RESOLVED:
         found: list[Any] = [(r.callback_url, None, r, r.correlation_id) for r in recoveries if r.callback_url]
         silent = [r for r in recoveries if not r.callback_url]

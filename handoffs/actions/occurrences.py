@@ -1,0 +1,91 @@
+"""What a report does to a handoff that is open already: resubmits, revises, counts, or makes it needless."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from handoffs.actions import audit, context, lifecycle
+from handoffs.actions.context import package_of
+from handoffs.actions.reports import Answer, Visit, answer, attempt_of, package_for, root_cause
+from handoffs.choices import Event, Pattern, ProceedReason, State, Verdict
+from handoffs.models import Actor, Attempt, Handoff
+from handoffs.queries import representation
+from handoffs.queries.policies import policy_of
+from handoffs.rules import package as packages
+from handoffs.rules.evaluate import Evaluation, evaluate, suggest
+from handoffs.rules.policy import Policy
+
+
+def on_open_handoff(visit: Visit, handoff: Handoff) -> Answer:
+    """Take a report on a case whose handoff is open; the caller holds the row locks of both."""
+    policy = policy_of(handoff.policy_version_id)
+    evaluation = evaluate(visit.report.facts(), policy, visit.history, at=visit.now)
+    if _went_well(handoff, evaluation, visit):
+        return _withdraw_after_success(visit, handoff, evaluation)
+    verdict = Verdict.STOP if handoff.pattern == Pattern.ESCALATION else Verdict.WAIT
+    attempt = attempt_of(visit, evaluation, verdict, handoff=handoff)
+    attempt.save(force_insert=True)
+    package = _next_package(visit, handoff, policy, evaluation)
+    if handoff.state == State.RETURNED:
+        _resubmit(visit, handoff, package, attempt)
+    elif packages.digest(package) != handoff.context_digest:
+        _revise(visit, handoff, package, attempt, Event.CONTEXT_CHANGED)
+    else:
+        _count_occurrence(visit, handoff, attempt)
+    return _answered_later(attempt, visit, {"handoff": representation.one(handoff)})
+
+
+def _went_well(handoff: Handoff, evaluation: Evaluation, visit: Visit) -> bool:
+    """In the escalation pattern a later success means that nobody is needed any more."""
+    escalation = handoff.pattern == Pattern.ESCALATION
+    return escalation and evaluation.verdict is Verdict.PROCEED and not visit.report.error_type
+
+
+def _withdraw_after_success(visit: Visit, handoff: Handoff, evaluation: Evaluation) -> Answer:
+    attempt = attempt_of(visit, evaluation, Verdict.PROCEED, handoff=handoff)
+    attempt.save(force_insert=True)
+    reason = "The automation succeeded on its own"
+    lifecycle.take_back(handoff, by=Actor.of(visit.automation), reason=reason, now=visit.now)
+    body = {"reason": ProceedReason.NO_TRIGGER.value, "handoff": representation.one(handoff)}
+    return _answered_later(attempt, visit, body)
+
+
+def _next_package(visit: Visit, handoff: Handoff, policy: Policy, evaluation: Evaluation) -> dict[str, Any]:
+    """What the reviewer would see now; documents not named again stay."""
+    current = package_of(handoff)
+    suggested = suggest(policy, visit.report.facts(), visit.history)
+    cause = root_cause(visit, evaluation) if evaluation.primary else current["root_cause"]
+    package = package_for(visit, policy, root_cause=cause, suggested=suggested)
+    if not visit.documents:
+        package["documents"] = current["documents"]
+    if not visit.report.links:
+        package["links"] = current["links"]
+    return package
+
+
+def _resubmit(visit: Visit, handoff: Handoff, package: Mapping[str, Any], attempt: Attempt) -> None:
+    handoff.resubmit(now=visit.now)
+    lifecycle.wind(handoff, now=visit.now)
+    _revise(visit, handoff, package, attempt, Event.RESUBMITTED)
+
+
+def _revise(visit: Visit, handoff: Handoff, package: Mapping[str, Any], attempt: Attempt, event: Event) -> None:
+    changes = packages.changes(package_of(handoff), package)
+    handoff.context_revision_number += 1
+    context.take_over(handoff, package)
+    context.freeze(handoff, package, attempt=attempt, now=visit.now)
+    context.attach(handoff, visit.documents)
+    details = {"revision": handoff.context_revision_number, "changes": changes}
+    audit.record(handoff, event, actor=Actor.of(visit.automation), now=visit.now, details=details)
+
+
+def _count_occurrence(visit: Visit, handoff: Handoff, attempt: Attempt) -> None:
+    handoff.occurrences_count += 1
+    details = {"attempt": str(attempt.pk), "occurrences": handoff.occurrences_count}
+    audit.record(handoff, Event.OCCURRED_AGAIN, actor=Actor.of(visit.automation), now=visit.now, details=details)
+
+
+def _answered_later(attempt: Attempt, visit: Visit, extra: Mapping[str, Any]) -> Answer:
+    """The answer of an attempt that had to be stored before the handoff showed what it led to."""
+    told = answer(attempt, visit, 200, extra)
+    attempt.save(update_fields=["answer", "answer_status"])
+    return told
