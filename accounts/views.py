@@ -14,7 +14,7 @@ from accounts.models import ApiToken, User
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     """Show and save one's name and time zone, and list one's tokens."""
-    user = User.objects.get(pk=request.user.pk)
+    user = _myself(request)
     form = ProfileForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
@@ -27,7 +27,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_POST
 def create_token(request: HttpRequest) -> HttpResponse:
     """Issue a token and show its secret, this once."""
-    user = User.objects.get(pk=request.user.pk)
+    user = _myself(request)
     form = TokenForm(request.POST)
     if not form.is_valid():
         return render(request, "accounts/profile.html", _page(user, ProfileForm(instance=user), form), status=400)
@@ -42,11 +42,16 @@ def create_token(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     """Make a token useless at once; its row stays for the record."""
-    token = get_object_or_404(ApiToken, pk=token_id, user=request.user.pk)
+    token = get_object_or_404(ApiToken, pk=token_id, user=_myself(request))
     token.revoked_at = token.revoked_at or timezone.now()
     token.save()
     messages.success(request, f"The token “{token.name}” no longer works.")
     return redirect("profile")
+
+
+def _myself(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def _page(user: User, form: ProfileForm, token_form: TokenForm) -> dict[str, object]:
