@@ -46,7 +46,7 @@ class Receiver(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Serve in the background until `shutdown`."""
-        threading.Thread(target=self.serve_forever, name="hooks", daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.1,), name="hooks", daemon=True).start()
 
 
 def open_receiver(ledger: Ledger, *, secret: str, on_news: Callable[[], None]) -> Receiver:

@@ -36,10 +36,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something odd. `asks`: the desk's policy cannot see it in the data, so a person is asked for outright."""
+    """Something odd. `headline` says it after “Invoice … from …”; empty where the policy's own summary says it better.
+
+    `asks`: the desk's policy cannot see it in the data, so a person is asked for outright.
+    """
 
     key: str
     text: str
+    headline: str = ""
     confidence: float
     proposes: Outcome = Outcome.CORRECT
     asks: bool = False
@@ -79,6 +83,10 @@ class Match:
     @property
     def root_cause(self) -> str:
         return " ".join(finding.text for finding in self.findings)
+
+    @property
+    def headline(self) -> str:
+        return self.findings[0].headline if self.findings else ""
 
     @property
     def asks(self) -> str:
@@ -186,20 +194,21 @@ def _variance(
 
 def _no_order(match: Match) -> Finding | None:
     number = match.invoice.po_number
-    if match.order is None and not number:
-        return Finding(key="missing_order", text="The invoice names no purchase order.", confidence=0.62)
-    if match.order is None:
-        return Finding(
-            key="unknown_order", text=f"The invoice names {number}, and there is no such order.", confidence=0.55
-        )
-    return None
+    if match.order:
+        return None
+    if not number:
+        text, headline = "The invoice names no purchase order.", "names no purchase order"
+        return Finding(key="missing_order", text=text, headline=headline, confidence=0.62)
+    text, headline = f"The invoice names {number}, and there is no such order.", f"names an unknown order, {number}"
+    return Finding(key="unknown_order", text=text, headline=headline, confidence=0.55)
 
 
 def _other_vendor(match: Match) -> Finding | None:
     if match.order is None or _same_vendor(match):
         return None
-    text = f"{match.order.po_number} was placed with {match.order.vendor.name}, not with {match.invoice.vendor.name}."
-    return Finding(key="other_vendor", text=text, confidence=0.4, proposes=Outcome.REJECT, asks=True)
+    number, headline = match.order.po_number, f"names another vendor's order, {match.order.po_number}"
+    text = f"{number} was placed with {match.order.vendor.name}, not with {match.invoice.vendor.name}."
+    return Finding(key="other_vendor", text=text, headline=headline, confidence=0.4, proposes=Outcome.REJECT, asks=True)
 
 
 def _same_vendor(match: Match) -> bool:
@@ -214,16 +223,17 @@ def _other_currency(match: Match) -> Finding | None:
         return None
     billed, ordered = match.invoice.currency, match.order.currency
     text = f"The invoice is in {billed}, the order in {ordered}: prices cannot be compared."
-    return Finding(key="other_currency", text=text, confidence=0.5, asks=True)
+    headline = f"is in {billed}, its order {match.order.po_number} in {ordered}"
+    return Finding(key="other_currency", text=text, headline=headline, confidence=0.5, asks=True)
 
 
 def _not_ordered(match: Match) -> Finding | None:
     missing = [_named(line) for line in match.lines if line.ordered is None]
     if match.order is None or not missing:
         return None
-    return Finding(
-        key="not_ordered", text=f"Not on {match.order.po_number}: {', '.join(missing)}.", confidence=0.6, asks=True
-    )
+    text = f"Not on {match.order.po_number}: {', '.join(missing)}."
+    headline = f"bills what {match.order.po_number} does not have"
+    return Finding(key="not_ordered", text=text, headline=headline, confidence=0.6, asks=True)
 
 
 def _price_over(match: Match) -> Finding | None:
@@ -244,14 +254,15 @@ def _price_text(match: Match) -> str:
 
 def _quantity_over(match: Match) -> Finding | None:
     over = [line for line in match.lines if line.ordered and _billed(line) > line.ordered.quantity]
-    if not over:
+    if not over or match.order is None:
         return None
     said = "; ".join(
         f"{_named(line)}: {plain(_billed(line))} billed, {plain(line.ordered.quantity)} ordered"
         for line in over
         if line.ordered
     )
-    return Finding(key="quantity_over", text=f"More is billed than was ordered. {said}.", confidence=0.7, asks=True)
+    text, headline = f"More is billed than was ordered. {said}.", f"bills more than {match.order.po_number} ordered"
+    return Finding(key="quantity_over", text=text, headline=headline, confidence=0.7, asks=True)
 
 
 def _named(line: LineMatch) -> str:
@@ -272,7 +283,7 @@ def _does_not_add_up(match: Match) -> Finding | None:
     if abs(gap) <= allowed:
         return None
     text = f"The stated total differs from the sum of the lines by {money_text(gap, invoice.currency)}."
-    return Finding(key="does_not_add_up", text=text, confidence=0.75, asks=True)
+    return Finding(key="does_not_add_up", text=text, headline="does not add up", confidence=0.75, asks=True)
 
 
 RULES: tuple[Callable[[Match], Finding | None], ...] = (

@@ -71,6 +71,9 @@ def _row(line: Line, currency: str) -> dict[str, str]:
 
 def _context(match: Match, addresses: Addresses, documents: list[str]) -> dict[str, Any]:
     context: dict[str, Any] = {"links": _links(match, addresses), "documents": documents}
+    if match.headline:
+        invoice = match.invoice
+        context["summary"] = f"Invoice {invoice.invoice_number} from {invoice.vendor.name[:200]} {match.headline}"
     if match.root_cause:
         context["root_cause"] = match.root_cause
     return context

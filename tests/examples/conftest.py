@@ -28,10 +28,15 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger.sqlite3")
 
 
-@pytest.fixture
-def stand_in() -> Iterator[StandInDesk]:
-    server = HTTPServer(host="127.0.0.1", port=0)
+@pytest.fixture(scope="session")
+def http() -> Iterator[HTTPServer]:
+    server = HTTPServer(host="127.0.0.1", port=0, threaded=True)
     server.start()
-    yield StandInDesk(server)
-    server.clear()
+    yield server
     server.stop()
+
+
+@pytest.fixture
+def stand_in(http: HTTPServer) -> Iterator[StandInDesk]:
+    yield StandInDesk(http)
+    http.clear()

@@ -114,6 +114,7 @@ def test_documents_are_sent_only_where_a_person_is_expected(
     ]
     (lost,) = stand_in.bodies("INV-3")
     assert lost["data"]["po_number"] is None
+    assert lost["context"]["summary"] == "Invoice INV-3 from Acme names no purchase order"
     assert "price_variance_percent" not in lost["data"]
 
 
