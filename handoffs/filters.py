@@ -1,0 +1,74 @@
+"""The one FilterSet of handoffs, for the lists of the portal and of the API: the same names, the same meaning."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from handoffs.choices import Pattern, State
+from handoffs.models import Handoff
+from handoffs.queries.inbox import WAITING_STATES
+
+MAX_SEARCH_CHARACTERS = 200
+ORDERINGS = {
+    "due_at": F("due_at").asc(nulls_last=True),
+    "-due_at": F("due_at").desc(nulls_last=True),
+    "opened_at": F("opened_at").asc(),
+    "-opened_at": F("opened_at").desc(),
+    "updated_at": F("updated_at").asc(),
+    "-updated_at": F("updated_at").desc(),
+    "priority": F("priority").asc(),
+    "-priority": F("priority").desc(),
+}
+
+
+class HandoffFilter(django_filters.FilterSet):
+    """Narrows visible handoffs. `request.user` is whom `mine` means."""
+
+    workflow = django_filters.CharFilter(field_name="workflow__key", label="Key of the workflow")
+    state = django_filters.MultipleChoiceFilter(choices=State.choices(), label="State; may be repeated")
+    role = django_filters.CharFilter(field_name="role__name", label="Name of the role")
+    pattern = django_filters.ChoiceFilter(choices=Pattern.choices(), label="Pattern of the workflow's policy")
+    reference = django_filters.CharFilter(field_name="case__reference", label="The automation's reference of the case")
+    holder = django_filters.CharFilter(field_name="holder__username", label="User name of the holder")
+    mine = django_filters.BooleanFilter(method="filter_mine", label="Held by the caller, or not")
+    overdue = django_filters.BooleanFilter(method="filter_overdue", label="Waits for a person past its due time")
+    opened_after = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
+    opened_before = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
+    updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+    search = django_filters.CharFilter(method="filter_search", label="Words of the summary, the reference, or #number")
+    ordering = django_filters.ChoiceFilter(
+        choices=[(name, name) for name in ORDERINGS], method="filter_ordering", label="Order of the list"
+    )
+
+    class Meta:
+        model = Handoff
+        fields: tuple[str, ...] = ()
+
+    def filter_mine(self, handoffs: QuerySet[Handoff], name: str, value: bool) -> QuerySet[Handoff]:
+        held = Q(holder=self.request.user)
+        return handoffs.filter(held if value else ~held | Q(holder=None))
+
+    def filter_overdue(self, handoffs: QuerySet[Handoff], name: str, value: bool) -> QuerySet[Handoff]:
+        late = Q(state__in=WAITING_STATES, due_at__lt=Now())
+        return handoffs.filter(late) if value else handoffs.exclude(late)
+
+    def filter_search(self, handoffs: QuerySet[Handoff], name: str, value: str) -> QuerySet[Handoff]:
+        for word in value[:MAX_SEARCH_CHARACTERS].replace("\0", "").split():
+            handoffs = handoffs.filter(_mentions(word))
+        return handoffs
+
+    def filter_ordering(self, handoffs: QuerySet[Handoff], name: str, value: str) -> QuerySet[Handoff]:
+        return handoffs.order_by(ORDERINGS[value], "pk")
+
+
+def _mentions(word: str) -> Q:
+    found = Q(summary__icontains=word) | Q(case__reference__icontains=word)
+    number = word.removeprefix("#")
+    return found | Q(number=int(number)) if number.isdecimal() and len(number) <= 15 else found
+
+
+def applied(data: Any, handoffs: QuerySet[Handoff], request: Any) -> HandoffFilter:
+    """The filters of a query string on `handoffs`; what cannot be read is left out rather than refused."""
+    return HandoffFilter(data, queryset=handoffs, request=request)

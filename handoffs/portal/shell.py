@@ -1,0 +1,102 @@
+"""What frames every page: who is signed in, where they can go, what waits, and how they like to see it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from handoffs import access
+from handoffs.portal.wording import capped
+from handoffs.queries import inbox
+
+THEMES = ("light", "dark")
+THEME_COOKIE, SHORTCUTS_COOKIE = "desk_theme", "desk_shortcuts"
+PAGES = (("queue", "inbox", "Queue"), ("mine", "user-check", "My work"), ("cases", "layers", "All cases"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NavItem:
+    key: str
+    url: str
+    icon: str
+    label: str
+    current: bool
+    count: str = ""
+
+
+class Shell:
+    """Read once per page, and only as far as the page shows it."""
+
+    def __init__(self, request: HttpRequest | None, now: datetime) -> None:
+        self.request = request
+        self.now = now
+        self.user: Any = getattr(request, "user", None)
+
+    @property
+    def show(self) -> bool:
+        return bool(self.user and self.user.is_authenticated)
+
+    @property
+    def theme(self) -> str:
+        chosen = self.request.COOKIES.get(THEME_COOKIE, "") if self.request else ""
+        return chosen if chosen in THEMES else ""
+
+    @property
+    def shortcuts_off(self) -> bool:
+        return bool(self.request) and self.request.COOKIES.get(SHORTCUTS_COOKIE) == "off"  # type: ignore[union-attr]
+
+    @cached_property
+    def roles(self) -> list[Group]:
+        return my_roles(self.user)
+
+    @property
+    def take_next(self) -> bool:
+        return bool(access.role_ids_of(self.user))
+
+    @cached_property
+    def tallies(self) -> inbox.Tallies:
+        visible = access.handoffs_for(self.user)
+        return inbox.tallies(self.user, visible, role_ids=access.role_ids_of(self.user), now=self.now)
+
+    @property
+    def mine(self) -> str:
+        return capped(self.tallies.mine)
+
+    @property
+    def overdue(self) -> str:
+        return capped(self.tallies.overdue)
+
+    @property
+    def mfa_url(self) -> str:
+        try:
+            return reverse("mfa_index")
+        except NoReverseMatch:
+            return ""
+
+    @property
+    def nav(self) -> Iterator[NavItem]:
+        counts = {"queue": self.tallies.waiting, "mine": self.tallies.mine}
+        for key, icon, label in PAGES:
+            url = reverse(key)
+            count = capped(counts[key]) if counts.get(key) else ""
+            current = bool(self.request) and self.request.path == url  # type: ignore[union-attr]
+            yield NavItem(key=key, url=url, icon=icon, label=label, current=current, count=count)
+
+
+def shell_of(request: HttpRequest | None) -> Shell:
+    """The frame of the page that answers `request`; without one, the bare frame of an error page."""
+    return Shell(request, timezone.now())
+
+
+def my_roles(user: Any) -> list[Group]:
+    """The user's roles by name, read once per request."""
+    if not hasattr(user, "_portal_roles"):
+        user._portal_roles = list(access.roles_of(user))
+    roles: list[Group] = user._portal_roles
+    return roles

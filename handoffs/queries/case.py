@@ -1,0 +1,162 @@
+"""Everything that the page of one handoff shows, in a fixed number of queries; its words are left to the door."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from handoffs.choices import DecisionStatus, Event, State
+from handoffs.models import ContextRevision, Decision, Handoff, Note, Recovery
+from handoffs.queries.policies import policy_of
+from handoffs.rules.policy import Policy
+from handoffs.rules.routing import next_escalation
+
+HISTORY_LIMIT = 300
+NOTES_LIMIT = 200
+SIMILAR_LIMIT = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailRow:
+    """One row of the audit trail."""
+
+    sequence: int
+    at: datetime
+    event: Event
+    actor: str
+    actor_id: int | None
+    reason: str
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarCase:
+    """A handoff of the same workflow and trigger that was decided before."""
+
+    id: uuid.UUID
+    reference: str
+    summary: str
+    outcome: str
+    decided_by: str
+    resolved_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CasePage:
+    """One handoff with its current context, its policy, its trail, and what became of its decision."""
+
+    handoff: Handoff
+    policy: Policy
+    package: Mapping[str, Any]
+    triggers: tuple[Mapping[str, Any], ...]
+    trail: tuple[TrailRow, ...]
+    notes: tuple[Note, ...]
+    decision: Decision | None
+    recoveries: tuple[Recovery, ...]
+    similar: tuple[SimilarCase, ...]
+    next_role: str
+
+    def last(self, *events: Event) -> TrailRow | None:
+        """The latest row of the trail that tells one of these events."""
+        return next((row for row in reversed(self.trail) if row.event in events), None)
+
+
+def case_page(handoff: Handoff, *, visible: Any) -> CasePage:
+    """The page of a handoff that was fetched through `access`; `visible` are the handoffs its reader may see."""
+    policy = policy_of(handoff.policy_version_id)
+    package, triggers = _context(handoff)
+    decision = current_decision(handoff)
+    step = next_escalation(policy, role=handoff.role.name, steps_done=frozenset(handoff.steps_done))
+    return CasePage(
+        handoff=handoff,
+        policy=policy,
+        package=package,
+        triggers=triggers,
+        trail=trail_of(handoff),
+        notes=tuple(Note.objects.filter(handoff=handoff).select_related("author")[:NOTES_LIMIT]),
+        decision=decision,
+        recoveries=recoveries_of(decision),
+        similar=similar_to(handoff, visible=visible),
+        next_role=step[1].role if step else "",
+    )
+
+
+def _context(handoff: Handoff) -> tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]]:
+    """The current package, and the triggers that fired on its attempt, else those that opened the handoff."""
+    numbers = {1, handoff.context_revision_number}
+    revisions = ContextRevision.objects.filter(handoff=handoff, number__in=numbers).order_by("number")
+    found = list(revisions.values("number", "package", "attempt__triggers"))
+    fired = [[trigger for trigger in row["attempt__triggers"] if trigger["fired"]] for row in found]
+    return found[-1]["package"], tuple(fired[-1] or fired[0])
+
+
+def trail_of(handoff: Handoff) -> tuple[TrailRow, ...]:
+    """The last HISTORY_LIMIT rows of the audit trail, oldest first."""
+    rows = handoff.history.order_by("-sequence").values(
+        "sequence", "history_date", "event", "actor_name", "history_user_id", "reason", "details"
+    )[:HISTORY_LIMIT]
+    return tuple(_trail_row(row) for row in reversed(rows))
+
+
+def _trail_row(row: Mapping[str, Any]) -> TrailRow:
+    return TrailRow(
+        sequence=row["sequence"],
+        at=row["history_date"],
+        event=Event(row["event"]),
+        actor=row["actor_name"],
+        actor_id=row["history_user_id"],
+        reason=row["reason"],
+        details=row["details"],
+    )
+
+
+def current_decision(handoff: Handoff) -> Decision | None:
+    """The decision that counts now: a proposal that waits, or what the handoff was resolved with."""
+    if handoff.state not in (State.RESOLVED, State.AWAITING_CONFIRMATION):
+        return None
+    return (
+        Decision.objects.filter(handoff=handoff, resolution_number=handoff.reopens_count + 1)
+        .exclude(status=DecisionStatus.OBJECTED)
+        .select_related("decided_by", "confirmed_by")
+        .first()
+    )
+
+
+def recoveries_of(decision: Decision | None) -> tuple[Recovery, ...]:
+    """How far a decision has come on its way back, one per caller."""
+    if decision is None or decision.status != DecisionStatus.FINAL:
+        return ()
+    return tuple(Recovery.objects.filter(decision=decision).select_related("automation").order_by("created_at"))
+
+
+def similar_to(handoff: Handoff, *, visible: Any) -> tuple[SimilarCase, ...]:
+    """The handoffs last decided for the same trigger of the same workflow, as far as the reader may see them."""
+    recent = (
+        visible.filter(workflow=handoff.workflow_id, primary_trigger=handoff.primary_trigger, state=State.RESOLVED)
+        .exclude(pk=handoff.pk)
+        .order_by("-opened_at")
+    )
+    found = list(recent.values("id", "case__reference", "summary", "resolved_at", "reopens_count")[:SIMILAR_LIMIT])
+    decisions = {
+        (decision.handoff_id, decision.resolution_number): decision
+        for decision in Decision.objects.filter(
+            handoff__in=[row["id"] for row in found], status=DecisionStatus.FINAL
+        ).select_related("decided_by")
+    }
+    return tuple(
+        _similar(row, decisions[row["id"], row["reopens_count"] + 1])
+        for row in found
+        if (row["id"], row["reopens_count"] + 1) in decisions
+    )
+
+
+def _similar(row: Mapping[str, Any], decision: Decision) -> SimilarCase:
+    return SimilarCase(
+        id=row["id"],
+        reference=row["case__reference"],
+        summary=row["summary"],
+        outcome=decision.outcome_title,
+        decided_by=decision.decider_name,
+        resolved_at=row["resolved_at"],
+    )
