@@ -67,14 +67,9 @@ class Condition:
             truth = TRUTHS[self.test.holds(scope)]
         except OutOfBudget:
             return _stopped(scope)
-        read = scope.read
-        because = _because(read)
-        return ConditionResult(
-            truth=truth,
-            because=because,
-            sentence=_sentence(self.test, scope, because),
-            read={path: record(value) for path, value in read.items()},
-        )
+        read = {path: record(value) for path, value in scope.read.items()}
+        because = _because(scope.read)
+        return ConditionResult(truth=truth, because=because, sentence=_sentence(self.test, scope, because), read=read)
 
 
 def compile_condition(source: Mapping[str, Any] | str | list[Any], schema: DataSchema, *, place: str) -> Condition:
