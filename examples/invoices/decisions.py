@@ -60,6 +60,7 @@ def _resolved(books: Books, entry: Entry, handoff: dict[str, Any], now: datetime
     latest = books.latest_decided_at(handoff["id"])
     if latest and decided_at <= latest:
         return "applied before"
+    books.ask_nothing(entry.number)
     result = _result(books, entry, handoff, now)
     books.move(entry.number, result.state, note=result.detail, now=now)
     books.owe_receipt(_receipt(entry, handoff, result, decided_at), outcome=decision["outcome"], now=now)
@@ -139,13 +140,15 @@ def _returned(books: Books, entry: Entry, handoff: dict[str, Any], now: datetime
 
 def _questions(handoff: dict[str, Any]) -> str:
     """Return the reviewer's words; they may be one text or a list."""
-    asked = handoff.get("questions") or handoff.get("reason") or ""
+    said = handoff.get("returned") or {}
+    asked = said.get("questions") or said.get("reason") or ""
     return "\n".join(str(question) for question in asked) if isinstance(asked, list) else str(asked)
 
 
 def _withdrawn(books: Books, entry: Entry, handoff: dict[str, Any], now: datetime) -> str:
     if entry.state is not State.WAITING:
         return "withdrawn after it was settled"
+    books.ask_nothing(entry.number)
     books.move(entry.number, State.WITHDRAWN, note="Withdrawn at the desk; nothing was paid.", now=now)
     return "withdrawn"
 

@@ -17,7 +17,7 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-BUSY = {429, 502, 503, 504}
+TRY_AGAIN = {429, 500, 502, 503, 504}
 
 
 class DeskError(Exception):
@@ -69,7 +69,12 @@ class Desk:
 
     def check(self, workflow: str) -> None:
         """See that the desk is there, knows the token and has the workflow. Raises DeskError."""
-        self._call("GET", f"workflows/{quote(workflow, safe='')}/")
+        try:
+            self._call("GET", f"workflows/{quote(workflow, safe='')}/")
+        except Refused as refusal:
+            raise BadToken(
+                f"the token may not work with {workflow}, or there is no such workflow ({refusal})"
+            ) from refusal
 
     def report(self, body: dict[str, Any], *, key: str) -> dict[str, Any]:
         """Report an attempt; the same key and body get the same answer however often they are sent."""
@@ -114,8 +119,9 @@ class Desk:
             return _Later(f"the desk at {self._base} cannot be reached ({_cause(error)})")
         except requests.RequestException as error:
             raise DeskError(f"{self._base} cannot be called: {error}") from error
-        if answer.status_code in BUSY:
-            return _Later(f"the desk is busy ({answer.status_code} {answer.reason})", seconds=_retry_after(answer))
+        if answer.status_code in TRY_AGAIN:
+            said = _problem_text(answer.status_code, _object(answer))
+            return _Later(f"the desk cannot answer now ({said})", seconds=_retry_after(answer))
         return _read(answer, self._base)
 
     def _pause(self, wait: float, waited: float, why: str) -> None:
@@ -135,13 +141,9 @@ class _Later:
 
 def _read(answer: requests.Response, base: str) -> dict[str, Any]:
     problem = _object(answer)
-    if answer.status_code in (401, 403):
-        raise BadToken(
-            f"the desk at {base} refused the token ({_problem_text(answer.status_code, problem)}). "
-            "Check DESK_TOKEN and the workflows that the token is granted."
-        )
-    if answer.status_code >= 500:
-        raise DeskError(f"the desk failed: {_problem_text(answer.status_code, problem)}")
+    if answer.status_code == 401:
+        said = _problem_text(answer.status_code, problem)
+        raise BadToken(f"the desk at {base} refused the token ({said}). Check DESK_TOKEN.")
     if not answer.ok or answer.is_redirect:
         raise Refused(answer.status_code, problem)
     return problem

@@ -176,6 +176,10 @@ class Books:
     def attempt_count(self, number: str) -> int:
         return self._count("SELECT COUNT(*) FROM attempts WHERE number = ?", number)
 
+    def ask_nothing(self, number: str) -> None:
+        """Drop what was still to be reported: said after a decision it would open the case anew."""
+        self._run("UPDATE invoices SET next_cause = NULL, next_at = NULL WHERE number = ?", (number,))
+
     def attempts(self, number: str) -> list[dict[str, Any]]:
         return [dict(row) for row in self._run("SELECT * FROM attempts WHERE number = ? ORDER BY rowid", (number,))]
 

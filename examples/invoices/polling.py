@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from .decisions import NotYet, take
-from .desk import BadToken, Desk, DeskError, Stopped
+from .desk import BadToken, Desk, DeskError, Refused, Stopped
 from .ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -50,10 +50,13 @@ class Poller(threading.Thread):
             self._look_at(handoff_id, max(1, LONG_POLL_SECONDS // len(open_ids)) if wait else 0)
 
     def _look_at(self, handoff_id: str, wait_seconds: int) -> None:
-        handoff = self._desk.handoff(handoff_id, wait_seconds=wait_seconds)
         try:
+            handoff = self._desk.handoff(handoff_id, wait_seconds=wait_seconds)
             said = take(self._ledger, handoff, now=datetime.now(UTC))
         except NotYet:
+            return
+        except Refused as refusal:
+            log.warning("handoff %s cannot be fetched: %s", handoff_id, refusal)
             return
         if not said.startswith("still"):
             log.info("%s  found by polling: %s", handoff.get("reference"), said)

@@ -50,7 +50,7 @@ class StandInDesk:
         """Return the open handoff to the automation."""
         handoff = self.of(reference)
         handoff["state"] = "returned"
-        return handoff | {"reason": "Not enough to decide", "questions": questions}
+        return handoff | {"returned": {"reason": "Not enough to decide", "questions": questions}}
 
     def of(self, reference: str) -> dict[str, Any]:
         return next(handoff for handoff in self.handoffs.values() if handoff["reference"] == reference)
@@ -71,7 +71,10 @@ class StandInDesk:
         if path.endswith("/receipt/"):
             return self._receipt(path.split("/")[1], request)
         if path.startswith("handoffs/"):
-            return answer(self.handoffs[path.split("/")[1]])
+            found = self.handoffs.get(path.split("/")[1])
+            return answer(found) if found else problem(404, "not_found", "There is no such handoff.")
+        if path != "workflows/invoice-matching/":
+            return problem(404, "not_found", "There is no such workflow.")
         return answer({"key": path.split("/")[1]})
 
     def _report(self, request: Request) -> Response:

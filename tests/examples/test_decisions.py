@@ -144,7 +144,10 @@ def test_news_about_something_else_changes_nothing(waiting: Ledger, now: datetim
 
 
 def test_a_return_is_answered_once(waiting: Ledger, now: datetime) -> None:
-    returned = HANDOFF | {"state": "returned", "reason": "Unclear", "questions": ["Which order?", "Whose?"]}
+    returned = HANDOFF | {
+        "state": "returned",
+        "returned": {"reason": "Unclear", "questions": ["Which order?", "Whose?"]},
+    }
     take(waiting, returned, now=now)
     found = entry(waiting)
     assert (found.next_cause, found.questions) == ("returned h-1 1", "Which order?\nWhose?")
@@ -166,3 +169,13 @@ def test_the_letter_gives_cause_and_reason(waiting: Ledger, now: datetime) -> No
     take(waiting, decided("request_vendor_correction", reason="Use the agreed price."), now=now)
     (letter,) = letters(waiting)
     assert all(words in letter for words in ("Acme", "INV-1", "6200.00 USD", "Too dear.", "Use the agreed price."))
+
+
+@pytest.mark.parametrize("news", [decided("reject"), HANDOFF | {"state": "withdrawn"}])
+def test_what_was_still_to_be_said_is_not_said_after_the_end(
+    waiting: Ledger, now: datetime, news: dict[str, Any]
+) -> None:
+    with waiting.books() as books:
+        assert books.ask_again("INV-1", "documents", at=now)
+    take(waiting, news, now=now)
+    assert entry(waiting).next_cause is None

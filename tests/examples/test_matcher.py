@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from invoices.decisions import take
-from invoices.desk import BadToken, Desk, DeskError, DeskUnreachable, Patience, Refused
+from invoices.desk import BadToken, Desk, DeskUnreachable, Patience, Refused
 from invoices.entries import Entry, State
 from invoices.ledger import Ledger
 from invoices.matcher import Matcher, Setup
@@ -279,13 +279,23 @@ def test_polling_finds_what_no_webhook_told(
     assert bool(entry(ledger, "INV-2").next_cause) is (kind == "returned")
 
 
+def test_a_handoff_that_the_desk_has_lost_does_not_keep_polling_from_the_others(
+    matcher: Matcher, stand_in: StandInDesk, ledger: Ledger, now: datetime
+) -> None:
+    report_all(matcher, now)
+    del stand_in.handoffs["h-1"]
+    stand_in.decide("INV-3", "approve_and_pay")
+    Poller(ledger, a_desk(stand_in), every_seconds=60, long_poll=False, on_news=lambda: None).look(wait=False)
+    assert paid(ledger) == ["INV-1", "INV-3"]
+
+
 def test_a_file_that_contradicts_the_ledger_is_refused(matcher: Matcher, ledger: Ledger, now: datetime) -> None:
     with pytest.raises(BadFile, match=r"INV-1 is in the ledger already: 5950\.00 USD from Acme, and now 10\.00 USD"):
         matcher.take_in([CLEAN, invoice(line("1"), number="INV-1")], limit=None, now=now)
 
 
 def test_a_busy_desk_is_asked_again_after_the_time_that_it_names(stand_in: StandInDesk) -> None:
-    stand_in.troubles = [problem(429, "busy", "slow down", **{"Retry-After": "1"}), problem(503, "away", "database")]
+    stand_in.troubles = [problem(429, "busy", "slow down", **{"Retry-After": "1"}), problem(500, "bug", "oh")]
     began = datetime.now(UTC)
     a_desk(stand_in).receipt("h", status="applied", detail="", context_digest="")
     assert datetime.now(UTC) - began >= timedelta(seconds=1.5)
@@ -295,9 +305,9 @@ def test_a_busy_desk_is_asked_again_after_the_time_that_it_names(stand_in: Stand
 @pytest.mark.parametrize(
     ("trouble", "error", "words"),
     [
-        (problem(403, "not_allowed", "no such grant"), BadToken, "Check DESK_TOKEN"),
+        (problem(401, "token_expired", "expired"), BadToken, "Check DESK_TOKEN"),
+        (problem(403, "not_allowed", "no such grant"), Refused, "no such grant"),
         (problem(422, "key_reused", "another body"), Refused, "another body"),
-        (problem(500, "bug", "oh"), DeskError, "the desk failed: 500"),
     ],
 )
 def test_errors_say_what_is_wrong(stand_in: StandInDesk, trouble: object, error: type[Exception], words: str) -> None:
@@ -309,6 +319,8 @@ def test_errors_say_what_is_wrong(stand_in: StandInDesk, trouble: object, error:
 def test_a_wrong_token_and_an_absent_desk_are_told_apart(stand_in: StandInDesk) -> None:
     with pytest.raises(BadToken, match="401"):
         a_desk(stand_in, token="wrong").check("invoice-matching")
+    with pytest.raises(BadToken, match="may not work with payroll, or there is no such workflow"):
+        a_desk(stand_in).check("payroll")
     away = Desk("http://127.0.0.1:9", TOKEN, patience=Patience(seconds=0.6, stopping=threading.Event()))
     with pytest.raises(DeskUnreachable, match="Connection refused"):
         away.check("invoice-matching")
