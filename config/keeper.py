@@ -11,14 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from config.children import Account, alive, log_file, start, stop, wait_until
+from config.children import Account, alive, log_file, start, wait_until
+from config.kept import Kept, Signals
 from config.places import POSTGRES_SOCKET, Binaries, Places, PlaceUnusable, find_binaries, settle
 
 POLL_SECONDS = 0.2
-SETTLED_AFTER_SECONDS = 10
 QUICK_DEATHS_LIMIT = 8
 POSTGRES_SIGNALS = [(signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0)]
 VALKEY_SIGNALS = [(signal.SIGTERM, 10.0)]
@@ -43,46 +42,6 @@ POSTGRES_SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
 }
 THROWAWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
-
-
-@dataclass(kw_only=True)
-class Service:
-    """One server: how it is started and stopped, and how its starts went."""
-
-    name: str
-    launch: Callable[[], subprocess.Popen[bytes]]
-    signals: list[tuple[signal.Signals, float]]
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    quick_deaths: int = 0
-    not_before: float = field(default=0.0)
-
-    def keep(self) -> None:
-        """Start the server if it is not there, slower each time that it dies at once."""
-        now = time.monotonic()
-        if self.process and self.process.poll() is None:
-            if now - self.started_at > SETTLED_AFTER_SECONDS:
-                self.quick_deaths = 0
-            return
-        if self.process:
-            self._mourn(now)
-        if self.process is None and now >= self.not_before:
-            self.process, self.started_at = self.launch(), now
-            say(f"{self.name} started as process {self.process.pid}")
-
-    def end(self) -> None:
-        if self.process:
-            stop(self.process, signals=self.signals)
-            say(f"{self.name} stopped")
-
-    def _mourn(self, now: float) -> None:
-        assert self.process
-        say(f"{self.name} ended with status {self.process.returncode}")
-        self.quick_deaths += 1
-        self.not_before = now + min(0.1 * 2**self.quick_deaths, 5.0)
-        self.process = None
-        if self.quick_deaths > QUICK_DEATHS_LIMIT:
-            raise PlaceUnusable(f"{self.name} does not stay up; its log is logs/{self.name}.log in the data folder")
 
 
 def say(words: str) -> None:
@@ -125,19 +84,28 @@ def _keep(data_dir: Path, options: argparse.Namespace) -> None:
         try:
             while not _try_lock(users.fileno()):  # taken exclusively only when nobody shares it
                 for service in services:
-                    service.keep()
+                    _keep_up(service)
                 time.sleep(POLL_SECONDS)
         finally:
             for service in reversed(services):
                 service.end()
+                say(f"{service.name} stopped")
             if options.throwaway:
                 for folder in (places.run, places.home, data_dir):
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _postgres(
-    places: Places, account: Account | None, binaries: Binaries, throwaway: bool, stack: ExitStack
-) -> Service:
+def _keep_up(service: Kept) -> None:
+    service.keep()
+    if service.quick_deaths > QUICK_DEATHS_LIMIT:
+        raise PlaceUnusable(f"{service.name} does not stay up; its log is logs/{service.name}.log in the data folder")
+
+
+def _service(name: str, launch: Callable[[], subprocess.Popen[bytes]], signals: Signals) -> Kept:
+    return Kept(name=name, launch=launch, signals=signals, first_pause_seconds=0.1, longest_pause_seconds=5.0, say=say)
+
+
+def _postgres(places: Places, account: Account | None, binaries: Binaries, throwaway: bool, stack: ExitStack) -> Kept:
     log = stack.enter_context(log_file(places.logs / "postgres.log"))
     if not places.cluster.exists():
         _create_cluster(places, account, binaries)
@@ -150,10 +118,10 @@ def _postgres(
         command = [binaries.postgres, "-D", places.cluster, "-k", places.run, *flags]
         return start(command, log=log, parent_death_signal=signal.SIGINT, account=account, cwd=places.home)
 
-    return Service(name="postgres", launch=launch, signals=POSTGRES_SIGNALS)
+    return _service("postgres", launch, POSTGRES_SIGNALS)
 
 
-def _valkey(places: Places, account: Account | None, binaries: Binaries, throwaway: bool, stack: ExitStack) -> Service:
+def _valkey(places: Places, account: Account | None, binaries: Binaries, throwaway: bool, stack: ExitStack) -> Kept:
     log = stack.enter_context(log_file(places.logs / "valkey.log"))
     flags = "--port 0 --unixsocketperm 700 --maxmemory 64mb --maxmemory-policy noeviction --appendonly"
 
@@ -163,7 +131,7 @@ def _valkey(places: Places, account: Account | None, binaries: Binaries, throwaw
         command += ["--unixsocket", places.valkey_socket, "--pidfile", places.run / "valkey.pid"]
         return start(command, log=log, parent_death_signal=signal.SIGTERM, account=account, cwd=places.home)
 
-    return Service(name="valkey", launch=launch, signals=VALKEY_SIGNALS)
+    return _service("valkey", launch, VALKEY_SIGNALS)
 
 
 SERVICES = {"postgres": _postgres, "valkey": _valkey}

@@ -1,16 +1,29 @@
-"""Bring tables and demo up to date in one process; `make run` waits for it before it starts anything."""
+"""Bring tables and demo up to date, say so, and go on as the sweep: the first process of `make run`."""
 
+import argparse
 import os
 
 import django
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 
 def main() -> None:
-    os.environ.setdefault("HANDOFFS_LOCK_TIMEOUT", "5s")
-    django.setup()
-    call_command("migrate", interactive=False, verbosity=1, skip_checks=True)
-    call_command("load_demo")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tell", type=int, required=True, metavar="FD", help="the pipe that waits for a word")
+    with os.fdopen(parser.parse_args().tell, "w") as listener:
+        django.setup()
+        if _migrations_wait():
+            call_command("migrate", interactive=False, verbosity=1, skip_checks=True)
+        call_command("load_demo")
+        listener.write("prepared")
+    call_command("sweep")
+
+
+def _migrations_wait() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 if __name__ == "__main__":

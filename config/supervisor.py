@@ -11,25 +11,32 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from config import embedded
-from config.children import die_with_parent, log_file, start, stop
+from config.children import die_with_parent, log_file, start
+from config.kept import Kept
 from config.places import PlaceUnusable, make_data_dir
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 READY_WITHIN_SECONDS = 60
-SETTLED_AFTER_SECONDS = 10
-LONGEST_PAUSE_SECONDS = 30.0
-GUNICORN = (
-    "-m gunicorn config.wsgi:application --worker-class gthread --workers 2 --threads 12 --preload --keep-alive 5 "
-    "--timeout 90 --graceful-timeout 5 --max-requests 20000 --max-requests-jitter 2000 --no-control-socket "
-    "--worker-tmp-dir /tmp --log-level warning"
-)
+MANAGE = str(BASE_DIR / "manage.py")
+MATCHER = BASE_DIR / "examples" / "invoices" / "run"
+GUNICORN = {
+    "worker-class": "gthread",
+    "workers": "2",
+    "threads": "12",
+    "keep-alive": "5",
+    "timeout": "90",
+    "graceful-timeout": "5",
+    "max-requests": "20000",
+    "max-requests-jitter": "2000",
+    "log-level": "warning",
+}
 
 
 class Stopped(Exception):
@@ -38,51 +45,6 @@ class Stopped(Exception):
 
 class CannotStart(Exception):
     """The message says why, and what to do."""
-
-
-@dataclass(kw_only=True)
-class Child:
-    """A process of the desk, and how its starts went."""
-
-    name: str
-    command: list[str]
-    env: dict[str, str]
-    log_path: Path
-    pass_fds: tuple[int, ...] = ()
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    pause_seconds: float = 0.5
-    not_before: float = 0.0
-
-    def keep(self) -> None:
-        """Start the process if it is not there; one that dies at once waits longer each time."""
-        now = time.monotonic()
-        if self.process and self.process.poll() is not None:
-            say(f"{self.name} ended with status {self.process.returncode}; starting it again (log: {self.log_path})")
-            lived_seconds = now - self.started_at
-            self.pause_seconds = (
-                0.5 if lived_seconds > SETTLED_AFTER_SECONDS else min(self.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
-            )
-            self.not_before = now + self.pause_seconds
-            self.process = None
-        if self.process is None and now >= self.not_before:
-            self._start(now)
-
-    def end(self) -> None:
-        if self.process:
-            stop(self.process, signals=[(signal.SIGTERM, 10.0)], group=True)
-
-    def _start(self, now: float) -> None:
-        with log_file(self.log_path) as log:
-            self.process = start(
-                self.command,
-                log=log,
-                parent_death_signal=signal.SIGTERM,
-                cwd=BASE_DIR,
-                env=self.env,
-                pass_fds=self.pass_fds,
-            )
-        self.started_at = now
 
 
 def say(words: str) -> None:
@@ -128,12 +90,73 @@ def _run(data_dir: Path, host: str, port: int) -> NoReturn:
         stack.enter_context(_alone(data_dir))
         listener = stack.enter_context(_listener(host, port))
         stack.enter_context(embedded.services(data_dir, say=say))
-        env = _environment(data_dir, host, port)
-        _prepare(data_dir, env)
-        children = stack.enter_context(_children(data_dir, env, listener))
-        _wait_until_ready(children, f"http://{host}:{port}")
+        desk = Desk(data_dir=data_dir, env=_environment(data_dir, host, port))
+        stack.callback(desk.stop)
+        desk.start("web", _web_command(listener), pass_fds=[listener.fileno()])
+        _prepare(desk)
+        _wait_until_ready(desk, f"http://{host}:{port}")
+        desk.start("worker", [sys.executable, MANAGE, "work"])
+        desk.start("invoices", [str(MATCHER)], env=_matcher_environment(data_dir))
         _greet(data_dir)
-        _keep_forever(children, data_dir)
+        while True:
+            embedded.revive(data_dir)
+            desk.keep()
+            time.sleep(0.5)
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """The processes of the desk, in the order in which they were started."""
+
+    data_dir: Path
+    env: dict[str, str]
+    kept: dict[str, Kept] = field(default_factory=dict)
+
+    def start(
+        self,
+        name: str,
+        command: list[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+        process: subprocess.Popen[bytes] | None = None,
+    ) -> None:
+        """Keep a process up from now on; `process` is the one that runs as it already."""
+
+        def launch() -> subprocess.Popen[bytes]:
+            with log_file(self.log(name)) as log:
+                return start(
+                    command,
+                    log=log,
+                    parent_death_signal=signal.SIGTERM,
+                    cwd=BASE_DIR,
+                    env=self.env | dict(env or {}),
+                    pass_fds=pass_fds,
+                )
+
+        self.kept[name] = Kept(
+            name=name,
+            launch=launch,
+            signals=[(signal.SIGTERM, 10.0)],
+            first_pause_seconds=0.5,
+            longest_pause_seconds=30.0,
+            say=say,
+            with_its_group=True,
+            process=process,
+            started_at=time.monotonic(),
+        )
+        self.kept[name].keep()
+
+    def keep(self) -> None:
+        for process in self.kept.values():
+            process.keep()
+
+    def stop(self) -> None:
+        for process in reversed(self.kept.values()):
+            process.end()
+
+    def log(self, name: str) -> Path:
+        return self.data_dir / "logs" / f"{name}.log"
 
 
 @contextmanager
@@ -183,52 +206,28 @@ def _environment(data_dir: Path, host: str, port: int) -> dict[str, str]:
     }
 
 
-def _prepare(data_dir: Path, env: dict[str, str]) -> None:
-    """Migrate and load the demo, in a process of its own so that its memory goes away with it."""
+def _web_command(listener: socket.socket) -> list[str]:
+    command = [sys.executable, "-m", "gunicorn", "config.wsgi:application", "--preload", "--no-control-socket"]
+    flags = [f"--{name}={value}" for name, value in GUNICORN.items()]
+    return [*command, *flags, f"--bind=fd://{listener.fileno()}"]
+
+
+def _prepare(desk: Desk) -> None:
+    """Have tables and demo brought up to date by the process that then goes on as the sweep, which saves a start."""
     say("bringing tables and demo up to date …")
-    log_path = data_dir / "logs" / "prepare.log"
-    with log_file(log_path) as log:
-        child = start(
-            [sys.executable, "-m", "config.prepare"], log=log, parent_death_signal=signal.SIGTERM, cwd=BASE_DIR, env=env
-        )
-        try:
-            status = child.wait()
-        finally:
-            stop(child, signals=[(signal.SIGTERM, 5.0)])
-    if status:
-        tail = log_path.read_text(errors="replace").strip().splitlines()[-8:]
-        raise CannotStart("\n  ".join([f"preparing the database failed; the whole log is {log_path}", *tail]))
+    reading, writing = os.pipe()
+    desk.start("sweep", [sys.executable, "-m", "config.prepare", f"--tell={writing}"], pass_fds=[writing])
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        if not told.read():  # the other end closes without a word when the process dies
+            tail = desk.log("sweep").read_text(errors="replace").strip().splitlines()[-8:]
+            raise CannotStart("\n  ".join([f"preparing the database failed; see {desk.log('sweep')}", *tail]))
+    sweep = desk.kept["sweep"]
+    desk.start("sweep", [sys.executable, MANAGE, "sweep"], process=sweep.process)
 
 
-@contextmanager
-def _children(data_dir: Path, env: dict[str, str], listener: socket.socket) -> Iterator[list[Child]]:
+def _matcher_environment(data_dir: Path) -> dict[str, str]:
     demo = json.loads((data_dir / "demo.json").read_text())
-    python, manage = sys.executable, str(BASE_DIR / "manage.py")
-    fd = listener.fileno()
-    commands: dict[str, tuple[list[str], dict[str, str]]] = {
-        "web": ([python, *GUNICORN.split(), "--bind", f"fd://{fd}"], {}),
-        "sweep": ([python, manage, "sweep"], {}),
-        "worker": ([python, manage, "work"], {}),
-        "invoices": ([str(BASE_DIR / "examples" / "invoices" / "run")], _matcher_environment(data_dir, demo)),
-    }
-    children = [
-        Child(
-            name=name,
-            command=command,
-            env=env | more,
-            log_path=data_dir / "logs" / f"{name}.log",
-            pass_fds=(fd,) if name == "web" else (),
-        )
-        for name, (command, more) in commands.items()
-    ]
-    try:
-        yield children
-    finally:
-        for child in reversed(children):
-            child.end()
-
-
-def _matcher_environment(data_dir: Path, demo: dict[str, Any]) -> dict[str, str]:
     return {
         "DESK_URL": demo["url"],
         "DESK_TOKEN": demo["tokens"]["invoice-matcher"],
@@ -237,20 +236,16 @@ def _matcher_environment(data_dir: Path, demo: dict[str, Any]) -> dict[str, str]
     }
 
 
-def _wait_until_ready(children: list[Child], address: str) -> None:
+def _wait_until_ready(desk: Desk, address: str) -> None:
     say("starting web, worker, sweep and the invoice matcher …")
     deadline = time.monotonic() + READY_WITHIN_SECONDS
-    while True:
-        for child in children:
-            child.keep()
-        problem = _readiness_problem(address)
-        if not problem:
-            return
+    while problem := _readiness_problem(address):
+        desk.keep()
         if time.monotonic() > deadline:
             raise CannotStart(
-                f"not ready after {READY_WITHIN_SECONDS} s: {problem}. The logs are in {children[0].log_path.parent}"
+                f"not ready after {READY_WITHIN_SECONDS} s: {problem}. The logs are in {desk.log('').parent}"
             )
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def _readiness_problem(address: str) -> str:
@@ -294,14 +289,6 @@ def _first_steps(url: str, data_dir: Path) -> list[str]:
         "",
         f"Logs are in {data_dir / 'logs'}. Ctrl+C stops everything and keeps the data.",
     ]
-
-
-def _keep_forever(children: list[Child], data_dir: Path) -> NoReturn:
-    while True:
-        embedded.revive(data_dir)
-        for child in children:
-            child.keep()
-        time.sleep(0.5)
 
 
 def _ask_to_stop(number: int, frame: object) -> None:
