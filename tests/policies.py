@@ -91,9 +91,25 @@ recovery: {receipt_within: 15m, on_failure: reopen}
 rollout: {percent: 100, when: null, reviewers: null, shadow: false}
 """
 INVOICE_ROLES = frozenset({"AP clerk", "AP manager", "Procurement analyst"})
+GONE = object()
 
 
 def invoice_matching(**changes: Any) -> dict[str, Any]:
     """A fresh document with every section of a policy; `changes` replace whole sections, None leaves one out."""
     document: dict[str, Any] = read_yaml(INVOICE_MATCHING) | changes
     return {name: section for name, section in document.items() if section is not None}
+
+
+def changed(*changes: tuple[str, Any]) -> dict[str, Any]:
+    """The document with values put at places such as `triggers.0.when`; the value GONE removes what is there."""
+    document = invoice_matching()
+    for place, value in changes:
+        *way, last = (int(part) if part.isdigit() else part for part in place.split("."))
+        section: Any = document
+        for part in way:
+            section = section[part]
+        if value is GONE:
+            del section[last]
+        else:
+            section[last] = value
+    return document

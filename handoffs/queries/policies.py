@@ -1,7 +1,8 @@
 """Reading policies: the rules' view of a version, the drafts, and what recent cases say about one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from accounts.models import Role, User
@@ -73,11 +74,13 @@ def draft_of(workflow: Workflow) -> PolicyVersion | None:
     return workflow.policy_versions.filter(status=PolicyStatus.DRAFT).first()
 
 
-def problems_of(version: PolicyVersion) -> tuple[Problem, ...]:
-    """What `policy_checks.check` says about a version, with the roles and calendars there are."""
-    policy = policy_of(version.pk)
+def problems_in(document: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """What `policy_checks.check` says about a document, with the roles and calendars that there are.
+
+    Raises PolicyInvalid for a document that does not load.
+    """
     roles = frozenset(Role.objects.values_list("name", flat=True))
-    return check(policy, version.document, roles=roles, calendars=calendar_keys())
+    return check(load(document), document, roles=roles, calendars=calendar_keys())
 
 
 def telling_warnings(version: PolicyVersion) -> tuple[Problem, ...]:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 import yaml
@@ -46,7 +46,8 @@ def read_yaml(text: str) -> Any:
         said = error.problem or error.context or "this is no YAML"
         raise _invalid(Refused(_line(error.problem_mark or error.context_mark), said)) from None
     except yaml.YAMLError as error:
-        raise _invalid(Refused("document", f"this is no YAML: {cut(error, 200)}")) from None
+        said = error.reason if isinstance(error, yaml.reader.ReaderError) else cut(error, 200)
+        raise _invalid(Refused("document", f"this is no YAML: {said}")) from None
 
 
 def plain(document: Any) -> dict[str, Any]:
@@ -175,9 +176,18 @@ def _number(_loader: Any, node: Any) -> int | Decimal:
         raise Refused(_line(node.start_mark), f"a number has at most {NUMBER_DIGITS} digits")
     if INTEGER_TEXT.match(node.value):
         return int(node.value)
-    if not FRACTION_TEXT.match(node.value) or not _is_short(Decimal(node.value)):
+    number = _fraction(node.value)
+    if number is None:
         raise Refused(_line(node.start_mark), f"{cut(node.value, 40)} is no number of at most {NUMBER_DIGITS} digits")
-    return exact_number(node.value)
+    return number
+
+
+def _fraction(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text) if FRACTION_TEXT.match(text) else None
+    except InvalidOperation:  # an exponent of twenty digits
+        return None
+    return exact_number(text) if number is not None and _is_short(number) else None
 
 
 def _truth(_loader: Any, node: Any) -> bool:
@@ -192,7 +202,7 @@ def _unknown(_loader: Any, node: Any) -> Any:
 
 
 INTEGER_TEXT = re.compile(r"[-+]?[0-9]+\Z")
-FRACTION_TEXT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?\Z")
+FRACTION_TEXT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 TRUTH_TEXT = re.compile(r"(true|True|TRUE|false|False|FALSE)\Z")
 NULL_TEXT = re.compile(r"(~|null|Null|NULL|)\Z")
 

@@ -15,6 +15,7 @@ from handoffs.choices import (
 )
 from handoffs.rules.durations import EXAMPLES, PATTERN
 from handoffs.rules.schema_parts import (
+    DURATION_FORMAT,
     Schema,
     condition,
     duration,
@@ -29,7 +30,6 @@ from handoffs.rules.schema_parts import (
     text,
 )
 
-DURATION_FORMAT = "desk-duration"
 TRIGGERS_LIMIT = 200
 FIELDS_LIMIT = 100
 
@@ -58,7 +58,7 @@ def _sections() -> Schema:
             "type": "object",
             "description": "JSON Schema of what attempts carry; conditions and shown fields are checked against it",
         },
-        "context": _context(),
+        "context": {**_context(), "description": "What the reviewer is shown, and what an attempt must carry for it"},
         "triggers": list_of(
             _trigger(), TRIGGERS_LIMIT, "Reasons to hand off, all looked at; the first that fires counts"
         ),
@@ -67,10 +67,10 @@ def _sections() -> Schema:
         "suggest": list_of(
             _suggestion(), 100, "Which outcome to suggest when the automation does not; first match wins"
         ),
-        "sla": _sla(),
-        "recovery": _recovery(),
+        "sla": {**_sla(), "description": "By when, who is reminded, and what happens when nobody decides"},
+        "recovery": {**_recovery(), "description": "What is expected of automation once a decision was made"},
         "supervision": _supervision(),
-        "rollout": _rollout(),
+        "rollout": {**_rollout(), "description": "For which share of the cases this policy is live"},
     }
 
 
@@ -105,8 +105,11 @@ def _trigger() -> Schema:
         "key": key("A short name for the metrics, such as price_variance"),
         "title": text("What people read", 200),
         "when": condition("Hand off when this holds"),
-        "failures": _failures(),
-        "sample": object_of({"percent": percent("Share of all cases, stable per reference")}, required=("percent",)),
+        "failures": {**_failures(), "description": "Hand off when automation failed too often; until then it retries"},
+        "sample": {
+            **object_of({"percent": percent("Share of all cases, stable per reference")}, required=("percent",)),
+            "description": "Hand off a share of all cases, to see how things are",
+        },
         "unknown": one_of(OnUnknown, "What to do when the condition cannot be known (default hand_off)"),
         "root_cause": text("What probably lies behind it, shown to the reviewer", 500),
     }
@@ -229,7 +232,12 @@ def _recovery() -> Schema:
 def _supervision() -> Schema:
     sample = object_of({"percent": percent("Share that is reviewed, stable per reference")}, required=("percent",))
     return {
-        **object_of({"sample": sample, "always_when": condition("What is always reviewed", null=True)}),
+        **object_of(
+            {
+                "sample": {**sample, "description": "A share of what was done"},
+                "always_when": condition("What is always reviewed", null=True),
+            }
+        ),
         "description": "What a person reviews of what automation did; for the supervised pattern only",
     }
 
@@ -281,11 +289,14 @@ def _answers() -> Schema:
     properties = {
         "type": {"const": "object", "errorMessage": "write object"},
         "properties": {
+            "description": "The questions by name",
             "type": "object",
             "maxProperties": 20,
-            "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,63}$"},
+            "propertyNames": {
+                "pattern": "^[a-z][a-z0-9_]{0,63}$",
+                "errorMessage": "name each question in lower-case letters, digits and _, such as new_amount",
+            },
             "additionalProperties": question,
-            "errorMessage": "name each question in lower-case letters, digits and _, such as new_amount",
         },
         "required": list_of({"type": "string", "maxLength": 64}, 20, "Questions that must be answered"),
     }

@@ -8,8 +8,9 @@ import jsonschema_rs
 
 from handoffs.rules.durations import seconds
 from handoffs.rules.policy_reading import below
-from handoffs.rules.policy_schema import DURATION_FORMAT, policy_schema
+from handoffs.rules.policy_schema import policy_schema
 from handoffs.rules.problems import Problem, did_you_mean
+from handoffs.rules.schema_parts import DURATION_FORMAT
 from handoffs.rules.values import cut, show
 
 META_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
@@ -160,7 +161,7 @@ def _missing(name: str, schema: Mapping[str, Any]) -> str:
 
 def _message(kind: str, error: Any, schema: Mapping[str, Any]) -> str:
     if schema.get("format") == DURATION_FORMAT and isinstance(error.instance, str):
-        return _duration_said(error.instance)
+        return _duration_said(error.instance) or str(schema["errorMessage"])
     if "errorMessage" in schema:
         return str(schema["errorMessage"])
     if kind == "type":
@@ -191,7 +192,7 @@ def _duration_said(text: str) -> str:
         seconds(text)
     except ValueError as error:
         return str(error)
-    return "no duration"
+    return ""
 
 
 _LIMITS: dict[str, Callable[[Any], str]] = {

@@ -6,6 +6,8 @@ from handoffs.choices import Labelled
 
 Schema = dict[str, Any]
 
+DURATION_FORMAT = "desk-duration"
+
 
 def object_of(properties: Schema, *, required: tuple[str, ...] = ()) -> Schema:
     known = {"type": "object", "properties": properties, "additionalProperties": False}
@@ -60,7 +62,8 @@ def condition(description: str, *, null: bool = False) -> Schema:
 def duration(description: str, *, positive: bool = False, null: bool = False) -> Schema:
     rules: Schema = {"$ref": "#/$defs/duration"}
     if positive:
-        rules |= {"pattern": "[1-9]", "errorMessage": "write a duration longer than nothing, such as 5m"}
+        said = "write a duration longer than nothing, such as 5m"
+        rules |= {"pattern": "[1-9]", "format": DURATION_FORMAT, "errorMessage": said}
     if null:
         return {"if": {"not": {"type": "null"}}, "then": rules, "description": description}
     return {**rules, "description": description}
