@@ -193,7 +193,7 @@ def _answered(notes: str, questions: str, answer: str) -> str:
 
 
 def _proceed(books: Books, entry: Entry, attempt: Attempt, answer: dict[str, Any], now: datetime) -> str:
-    because = f"the desk let it proceed ({answer.get('reason') or 'no reason given'})"
+    because = f"the desk let it proceed ({str(answer.get('reason') or 'no reason given').replace('_', ' ')})"
     paid = books.pay(entry, because=because, now=now)
     payment = books.payment(entry.number) or {}
     if payment.get("reversed_at"):

@@ -2,12 +2,14 @@
 
 import unicodedata
 from collections import Counter
+from decimal import Decimal
 from html import escape
 from typing import Any
 from urllib.parse import quote
 
 from .entries import Entry, State
 from .ledger import Ledger
+from .money import money_text
 
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -47,7 +49,7 @@ def invoice_page(ledger: Ledger, number: str) -> str | None:
         attempts, receipts, payment = books.attempts(number), books.receipts(number), books.payment(number)
         letters = [letter for letter in books.letters() if letter["number"] == number]
     parts = [
-        f"<p>{escape(entry.vendor)}, {escape(entry.amount)} {escape(entry.currency)}</p>",
+        f"<p>{escape(entry.vendor)}, {_sum(entry)}</p>",
         f"<p><strong>{escape(entry.state)}</strong>. {escape(entry.note)}</p>",
         _section("Payment", [payment] if payment else [], ("amount", "currency", "because", "paid_at", "reversed_at")),
         _section("Reports to the desk", attempts, ("cause", "reported_at", "key")),
@@ -76,7 +78,7 @@ def _row(entry: Entry) -> str:
     link = f"<a href='/invoices/{quote(entry.number, safe='')}'>{escape(entry.number)}</a>"
     return (
         f"<tr id='{escape(quote(entry.number, safe=''))}'><td>{link}<td><bdi>{escape(entry.vendor)}</bdi>"
-        f"<td class=number>{escape(entry.amount)} {escape(entry.currency)}<td>{escape(entry.state)}"
+        f"<td class=number>{_sum(entry)}<td>{escape(entry.state)}"
         f"<td><small>{escape(entry.note)}</small></tr>"
     )
 
@@ -85,11 +87,19 @@ def _section(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -
     if not rows:
         return f"<h2>{title}</h2><p>None.</p>"
     head = "".join(f"<th scope=col>{name.replace('_', ' ')}" for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(row[name] or ''))}" for name in columns) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(f"<td>{_cell(name, row[name])}" for name in columns) + "</tr>" for row in rows)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f"<h2>{title}</h2><div class=scroll>{table}</div>"
+
+
+def _cell(name: str, value: str | None) -> str:
+    if name.endswith("_at") and value:
+        return f"<time class=number datetime='{escape(value)}'>{escape(value[:19].replace('T', ' '))}</time>"
+    return escape(value or "")
+
+
+def _sum(entry: Entry) -> str:
+    return escape(money_text(Decimal(entry.amount), entry.currency))
 
 
 def _page(title: str, body: str) -> str:
