@@ -112,14 +112,14 @@ class OverItems:
         outcome: bool | None = not self.decisive
         for position, item in enumerate(items):
             scope.spend(self.units)
-            inner.put(self.variable, item, f"{path}[{position}]")
+            inner.put(self.variable, item, path, position)
             held = self.test.holds(inner)
             if held is self.decisive:
-                scope.read.update(inner.read)
+                scope.keep(inner)
                 return held, inner
             if held is None and outcome is not None:
                 outcome = None
-                scope.read.update(inner.read)
+                scope.keep(inner)
         return outcome, None
 
     def say(self, scope: Scope) -> str:
@@ -128,8 +128,8 @@ class OverItems:
         if not isinstance(items, list | tuple):
             return self.items.why_unknown(scope)
         if inner is not None:
-            place = inner.places[self.variable].rpartition("[")[2].rstrip("]")
-            return f"{self.items.label}, item {int(place) + 1}: {self.test.say(inner)}"
+            _, position = inner.places[self.variable]
+            return f"{self.items.label}, item {position + 1}: {self.test.say(inner)}"
         return self._say_undecided(held, summarise(items))
 
     def _say_undecided(self, held: bool | None, count: str) -> str:

@@ -9,7 +9,7 @@ from handoffs.rules.data_schema import FieldSpec, Path, show_path
 from handoffs.rules.values import READERS, Kind, is_missing, show, show_raw, summarise
 
 BUDGET = 4000
-"""Units of work for one evaluation, about a microsecond each; what needs more is unknown."""
+"""Units of work for one evaluation, two microseconds each at most; what needs more is unknown."""
 LONG_TEXT = 400
 
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
@@ -27,8 +27,8 @@ class Scope:
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self.names = names
-        self.places: Mapping[str, str] = {}
-        self.read: dict[str, Any] = {}
+        self.places: dict[str, tuple[str, int]] = {}
+        self.read: dict[Any, Any] = {}
         self.left = [BUDGET]
 
     def spend(self, units: int) -> None:
@@ -40,15 +40,20 @@ class Scope:
     def inside(self, variable: str) -> "Scope":
         """A scope for the items of a list, which `put` then fills one by one; the budget is shared."""
         scope = Scope({**self.names})
-        scope.places = {**self.places, variable: ""}
+        scope.places = {**self.places, variable: ("", 0)}
         scope.left = self.left
         return scope
 
-    def put(self, variable: str, item: Any, place: str) -> None:
-        """Go to one item of the list; what was read of the item before is forgotten."""
+    def put(self, variable: str, item: Any, path: str, position: int) -> None:
+        """Go to one item of the list at `path`; what was read of the item before is forgotten."""
         self.names[variable] = item  # type: ignore[index]  # a dict of our own since inside()
-        self.places[variable] = place  # type: ignore[index]
-        self.read = {}
+        self.places[variable] = path, position
+        self.read.clear()
+
+    def keep(self, inner: "Scope") -> None:
+        """Remember what was read of the item at which `inner` stands; only now are its paths spelled out."""
+        for key, value in inner.read.items():
+            self.read[key.path(inner) if isinstance(key, Field) else key] = value
 
 
 class Term(Protocol):
@@ -88,7 +93,7 @@ class Literal:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """A value that the automation reported."""
 
@@ -115,7 +120,7 @@ class Field:
             value = value.get(part) if type(value) is dict and type(part) is str else _step(value, part)
             if value is None:
                 break
-        scope.read[self.path(scope)] = value
+        scope.read[self if scope.places else self.spec.path] = value
         if type(value) is str and len(value) > LONG_TEXT:
             scope.spend(len(value) // 200)
         return value
@@ -126,7 +131,7 @@ class Field:
     def path(self, scope: Scope) -> str:
         """The path as read: inside a list with the position of the item."""
         place = scope.places.get(self.parts[0]) if scope.places else None  # type: ignore[arg-type]
-        return self.spec.path if place is None else show_path((place, *self.parts[1:]))
+        return self.spec.path if place is None else show_path((place[0], place[1], *self.parts[1:]))
 
     def phrase(self, scope: Scope) -> str:
         value = self.value(scope)
