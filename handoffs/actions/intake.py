@@ -60,6 +60,7 @@ def _receive(report: AttemptReport, *, automation: User, now: datetime) -> Answe
         return _on_free_case(_visit(report, automation, workflow, case, now))
     first = _first_with_key(report, automation)
     if first is not None:
+        _uncount(case)
         return _replayed(first, report)
     visit = _visit(report, automation, workflow, case, now)
     handoff = Handoff.objects.open().filter(case=case).first()
@@ -83,6 +84,11 @@ def _locked_case(workflow: Workflow, reference: str, now: datetime) -> Case:
         )
     case.workflow = workflow
     return case
+
+
+def _uncount(case: Case) -> None:
+    """What is told again is no further attempt."""
+    Case.objects.filter(pk=case.pk).update(attempts_count=case.attempts_count - 1)
 
 
 def _first_with_key(report: AttemptReport, automation: User) -> Attempt | None:

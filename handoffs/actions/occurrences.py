@@ -50,16 +50,20 @@ def _withdraw_after_success(visit: Visit, handoff: Handoff, evaluation: Evaluati
 
 
 def _next_package(visit: Visit, handoff: Handoff, policy: Policy, evaluation: Evaluation) -> dict[str, Any]:
-    """What the reviewer would see now; documents not named again stay."""
+    """What the reviewer would see now; documents not named again stay, and one uploaded again is the same."""
     current = package_of(handoff)
     suggested = suggest(policy, visit.report.facts(), visit.history)
     cause = root_cause(visit, evaluation) if evaluation.primary else current["root_cause"]
     package = package_for(visit, policy, root_cause=cause, suggested=suggested)
-    if not visit.documents:
+    if not visit.documents or _papers(package) == _papers(current):
         package["documents"] = current["documents"]
     if not visit.report.links:
         package["links"] = current["links"]
     return package
+
+
+def _papers(package: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [(document["sha256"], document["name"], document["title"]) for document in package["documents"]]
 
 
 def _resubmit(visit: Visit, handoff: Handoff, package: Mapping[str, Any], attempt: Attempt) -> None:
