@@ -58,7 +58,9 @@ def start(
         pass_fds=pass_fds,
         process_group=0,
         preexec_fn=_die_with(os.getpid(), parent_death_signal),
-        **_identity(account),
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
     )
 
 
@@ -143,12 +145,6 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def _identity(account: Account | None) -> dict[str, object]:
-    if account is None:
-        return {}
-    return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def _die_with(parent: int, number: signal.Signals) -> Callable[[], None] | None:

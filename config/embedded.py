@@ -137,18 +137,18 @@ def _why_the_keeper_failed(data_dir: Path) -> str:
 
 
 def _postgres_ready(data_dir: Path) -> bool:
-    where = {"host": str(Places.of(data_dir).run), "user": ROLE, "connect_timeout": 2}
+    host = str(Places.of(data_dir).run)
     try:
-        psycopg.connect(dbname=DATABASE, **where).close()
+        psycopg.connect(host=host, user=ROLE, dbname=DATABASE, connect_timeout=2).close()
     except psycopg.OperationalError as problem:
         if f'database "{DATABASE}" does not exist' in str(problem):
-            _create_database(where)
+            _create_database(host)
         return False
     return True
 
 
-def _create_database(where: dict[str, object]) -> None:
-    with psycopg.connect(dbname="postgres", autocommit=True, **where) as connection:
+def _create_database(host: str) -> None:
+    with psycopg.connect(host=host, user=ROLE, dbname="postgres", autocommit=True) as connection:
         try:
             connection.execute(f"CREATE DATABASE {DATABASE}")
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):

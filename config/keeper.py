@@ -115,7 +115,7 @@ def _postgres(places: Places, account: Account | None, binaries: Binaries, throw
 
     def launch() -> subprocess.Popen[bytes]:
         _clear_postgres(places)
-        command = [binaries.postgres, "-D", places.cluster, "-k", places.run, *flags]
+        command: list[str | Path] = [binaries.postgres, "-D", places.cluster, "-k", places.run, *flags]
         return start(command, log=log, parent_death_signal=signal.SIGINT, account=account, cwd=places.home)
 
     return _service("postgres", launch, POSTGRES_SIGNALS)
@@ -127,7 +127,15 @@ def _valkey(places: Places, account: Account | None, binaries: Binaries, throwaw
 
     def launch() -> subprocess.Popen[bytes]:
         _clear_valkey(places)
-        command = [binaries.valkey, *flags.split(), "no" if throwaway else "yes", "--save", "", "--dir", places.valkey]
+        command: list[str | Path] = [
+            binaries.valkey,
+            *flags.split(),
+            "no" if throwaway else "yes",
+            "--save",
+            "",
+            "--dir",
+            places.valkey,
+        ]
         command += ["--unixsocket", places.valkey_socket, "--pidfile", places.run / "valkey.pid"]
         return start(command, log=log, parent_death_signal=signal.SIGTERM, account=account, cwd=places.home)
 
@@ -142,7 +150,7 @@ def _create_cluster(places: Places, account: Account | None, binaries: Binaries)
     fresh = places.home / "postgres.new"
     shutil.rmtree(fresh, ignore_errors=True)
     with log_file(places.logs / "postgres.log") as log:
-        command = [binaries.initdb, "-D", fresh, *INITDB_FLAGS]
+        command: list[str | Path] = [binaries.initdb, "-D", fresh, *INITDB_FLAGS]
         status = start(
             command,
             log=log,

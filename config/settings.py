@@ -62,6 +62,7 @@ SECRET_KEY = _secret_key(DATA_DIR)
 ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]), urlsplit(DESK_URL).hostname]
 
 HANDOFFS_DEMO = env.bool("HANDOFFS_DEMO", default=False)
+HANDOFFS_API_REQUESTS_PER_MINUTE = env.int("HANDOFFS_API_REQUESTS_PER_MINUTE", default=60_000)  # a token and process
 HANDOFFS_ALLOW_PRIVATE_WEBHOOKS = env.bool("HANDOFFS_ALLOW_PRIVATE_WEBHOOKS", default=False)
 
 ROOT_URLCONF = "config.urls"

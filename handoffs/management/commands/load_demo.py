@@ -5,7 +5,7 @@ import os
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
@@ -35,7 +35,7 @@ LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 class Command(BaseCommand):
     help = "Loads the demo and writes its sign-ins and tokens to demo.json in the data folder, for its owner only."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()

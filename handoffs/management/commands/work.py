@@ -3,7 +3,7 @@
 import logging
 import signal
 import threading
-from typing import Any, ClassVar
+from typing import Any
 
 import django_rq
 from django.core.management.base import BaseCommand
@@ -46,7 +46,7 @@ class Listener(SimpleWorker):
 
 class Command(BaseCommand):
     help = "Delivers what is in the outbox, woken by the doorbell, until it is stopped."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         stopping = threading.Event()
