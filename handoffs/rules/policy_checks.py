@@ -117,7 +117,7 @@ def _failures(limit: FailureLimit, place: str) -> Iterator[Problem]:
     needed = sum(waits[min(failure, len(waits) - 1)] for failure in range(limit.count - 1))
     if not limit.across_cases and needed >= limit.within_seconds:
         said = (
-            f"{limit.count} failures take {words(needed)} with these waits, longer than {words(limit.within_seconds)}"
+            f"{limit.count} failures take {words(needed)} with these waits, the window is {words(limit.within_seconds)}"
         )
         yield _error(f"{place}.within", f"{said}: the limit is never reached")
     if len(waits) > max(limit.count - 1, 1):

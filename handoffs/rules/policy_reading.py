@@ -70,7 +70,8 @@ def below(place: str, part: str | int) -> str:
     """`triggers[1].when` from `triggers[1]` and `when`."""
     if isinstance(part, int):
         return f"{place}[{part}]"
-    return f"{place}.{cut(part, 80)}" if place else cut(part, 80)
+    name = cut(part, 80) or "''"
+    return f"{place}.{name}" if place else name
 
 
 class _Copier:

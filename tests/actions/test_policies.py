@@ -1,15 +1,17 @@
 """Drafts, publishing and retiring of policies: what is stored, what is refused, what is told."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from standardwebhooks import Webhook
 
 from handoffs.actions import policies
 from handoffs.choices import PolicyStatus
 from handoffs.errors import Invalid, NotThere, PolicyInvalid, PolicyNotPublished
-from handoffs.models import PolicyVersion, Workflow
+from handoffs.models import Handoff, PolicyVersion, Workflow
 from handoffs.queries import policies as reading
 from handoffs.queries.policies import policy_of, telling_warnings
 from handoffs.rules.canonical import canonical_dumps
@@ -123,6 +125,21 @@ def test_without_a_draft_there_is_nothing_to_discard_or_publish(save, publish, o
         publish()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_first_drafts_at_once_make_one_workflow_and_one_draft(otto, now):
+    def save_one(title):
+        try:
+            return policies.save_draft(KEY, invoice_matching(title=title), author=otto, now=now, create=True).number
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(save_one, [f"Title {number}" for number in range(8)]))
+    assert numbers == [1] * 8
+    assert Workflow.objects.count() == 1
+    assert versions() == [(1, "draft")]
+
+
 # --- publishing -----------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +209,7 @@ def test_a_handoff_that_is_open_keeps_the_version_it_opened_under(roles, otto, n
     handoff = HandoffFactory()
     policies.save_draft(KEY, changed(("title", "New title")), author=otto, now=now)
     policies.publish(KEY, publisher=otto, reason="New title", now=now)
-    handoff.refresh_from_db()
+    handoff = Handoff.objects.get(pk=handoff.pk)
     assert handoff.policy_version.status == PolicyStatus.RETIRED
     assert policy_of(handoff.policy_version_id).title == "Invoice matching"
 
