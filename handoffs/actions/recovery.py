@@ -86,18 +86,23 @@ def _queue(handoff: Handoff, kind: WebhookType, message: Mapping[str, Any], *, n
 def _addressees(
     handoff: Handoff, kind: WebhookType, endpoints: list[Endpoint], recoveries: list[Recovery]
 ) -> list[tuple[str, Endpoint | None, Recovery | None, str]]:
-    """(url, endpoint, recovery, correlation_id); endpoints also speak for callers without a callback."""
+    """(url, endpoint, recovery, correlation_id); endpoints also speak for callers without a callback.
+
+    One address is told once: of the runs that gave the same callback, the newest.
+    """
     if kind is WebhookType.RESOLVED:
         found: list[Any] = [(r.callback_url, None, r, r.correlation_id) for r in recoveries if r.callback_url]
         silent = [r for r in recoveries if not r.callback_url]
     else:
         asked = callers(handoff) if kind in DEFAULT_WEBHOOK_TYPES else []
+        asked.sort(key=lambda attempt: attempt.received_at, reverse=True)
         found = [(a.callback_url, None, None, a.correlation_id) for a in asked if a.callback_url]
         silent = []
     for endpoint in endpoints:
         speaks_for: list[Recovery | None] = [*silent] or [None]
         found += [(endpoint.url, endpoint, r, r.correlation_id if r else "") for r in speaks_for]
-    return found
+    first_by_address = {(url, recovery): (url, *rest, recovery, word) for url, *rest, recovery, word in reversed(found)}
+    return list(reversed(first_by_address.values()))
 
 
 def _payload(
