@@ -23,6 +23,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATABASE, ROLE = "handoffs", "desk"
 PATIENCE_SECONDS = 120.0
 
+_revived: list[subprocess.Popen[bytes]] = []  # kept, so that they are waited for
+
 
 def database_settings(data_dir: Path) -> dict[str, str]:
     """How Django reaches the embedded PostgreSQL of `data_dir`."""
@@ -71,7 +73,8 @@ def services(
 def revive(data_dir: Path) -> None:
     """Start the keeper again if it was killed; for those who stay, called now and then."""
     if (wanted := wanted_services()) and not _keeper_runs(data_dir):
-        _start_keeper(data_dir, wanted, throwaway=False)
+        _revived[:] = [keeper for keeper in _revived if keeper.poll() is None]
+        _revived.append(_start_keeper(data_dir, wanted, throwaway=False))
 
 
 def _ensure(
