@@ -1,0 +1,112 @@
+"""Handoffs to look at: the list with its filters, one with a long poll, and its audit trail."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from handoffs import access
+from handoffs.actions import receipts
+from handoffs.api.endpoint import Endpoint, caller, tagged
+from handoffs.api.openapi import PAGING, one_object, operation
+from handoffs.api.pagination import Cursor
+from handoffs.api.validation import invalid
+from handoffs.api.waiting import MAX_WAIT_SECONDS, until_changed
+from handoffs.choices import Pattern, State
+from handoffs.errors import Mistake
+from handoffs.filters import ORDERINGS, HandoffFilter
+from handoffs.models import Handoff
+from handoffs.queries import history, representation
+
+DEFAULT_ORDERING = "-opened_at"
+BELONGINGS = ("workflow", "case", "role", "holder")
+WAIT = OpenApiParameter(
+    "wait",
+    {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS},
+    description="Seconds to hold the answer until the state changes; a final state is answered at once",
+)
+
+
+def _filter(name: str, schema: Any = OpenApiTypes.STR, **more: Any) -> OpenApiParameter:
+    label = HandoffFilter.base_filters[name].label
+    return OpenApiParameter(name, schema, description=str(label or ""), **more)
+
+
+FILTERS = (
+    _filter("workflow"),
+    _filter("state", {"type": "array", "items": {"type": "string", "enum": list(State)}}, explode=True),
+    _filter("role"),
+    _filter("pattern", {"type": "string", "enum": list(Pattern)}),
+    _filter("reference"),
+    _filter("holder"),
+    _filter("mine", OpenApiTypes.BOOL),
+    _filter("overdue", OpenApiTypes.BOOL),
+    *(_filter(name, OpenApiTypes.DATETIME) for name in ("opened_after", "opened_before", "updated_after")),
+    _filter("search"),
+    _filter("ordering", {"type": "string", "enum": list(ORDERINGS), "default": DEFAULT_ORDERING}),
+)
+
+
+class Handoffs(Endpoint):
+    """`/handoffs/`: those that the caller may see."""
+
+    parameters = (*HandoffFilter.base_filters, "limit", "cursor")
+
+    @operation(
+        "listHandoffs", "Find handoffs", answers={200: "HandoffPage"}, refuses=(400,), parameters=(*FILTERS, *PAGING)
+    )
+    def get(self, request: Request) -> Response:
+        visible = access.handoffs_for(caller(request)).select_related(*BELONGINGS)
+        found = HandoffFilter(request.query_params, queryset=visible, request=request)
+        if not found.is_valid():
+            raise invalid([Mistake(pointer=f"?{name}", detail=" ".join(told)) for name, told in found.errors.items()])
+        page = Cursor(request.query_params.get("ordering") or DEFAULT_ORDERING)
+        return page.get_paginated_response(representation.many(page.paginate_queryset(found.qs, request)))
+
+
+class OneHandoff(Endpoint):
+    """`/handoffs/{id}/`: one handoff as it is now, or as soon as its state changes."""
+
+    parameters = ("wait",)
+
+    @one_object("getHandoff", "Look at a handoff, or wait for it", "Handoff", refuses=(400, 404), parameters=(WAIT,))
+    def get(self, request: Request, handoff_id: str) -> Response:
+        handoff = access.handoff_for(caller(request), handoff_id)
+        if until_changed(handoff, _seconds(request)):
+            handoff = access.handoff_for(caller(request), handoff_id)
+        if handoff.state == State.RESOLVED and caller(request).is_automation:
+            handoff = self._fetched(handoff)
+        return tagged(request, representation.one(handoff))
+
+    def _fetched(self, handoff: Handoff) -> Handoff:
+        """An automation that reads a decision has it."""
+        user = caller(self.request)
+        noted = receipts.note_fetched(handoff, automation=user, now=self.now)
+        return access.handoff_for(user, handoff.pk) if noted else handoff
+
+
+class History(Endpoint):
+    """`/handoffs/{id}/history/`: what happened, oldest first."""
+
+    parameters = ("limit", "cursor")
+
+    @operation(
+        "listHistory",
+        "Read the audit trail of a handoff",
+        answers={200: "HistoryPage"},
+        refuses=(400, 404),
+        parameters=PAGING,
+    )
+    def get(self, request: Request, handoff_id: str) -> Response:
+        handoff = access.handoff_for(caller(request), handoff_id)
+        page = Cursor("sequence")
+        return page.get_paginated_response(history.rows_json(page.paginate_queryset(history.trail(handoff), request)))
+
+
+def _seconds(request: Request) -> int:
+    text = request.query_params.get("wait", "0")
+    if text.isascii() and text.isdigit() and len(text) <= 3:
+        return min(int(text), MAX_WAIT_SECONDS)
+    raise invalid([Mistake(pointer="?wait", detail=f"Write seconds from 0 to {MAX_WAIT_SECONDS}.")])

@@ -1,0 +1,38 @@
+"""The addresses of the API, nested by resource."""
+
+from django.urls import path, re_path
+
+from handoffs.api import cases, docs, documents, handoffs, problems, work, workflows
+
+HANDOFF = "handoffs/<str:handoff_id>/"
+
+urlpatterns = [
+    path("cases/", cases.Cases.as_view(), name="api-cases"),
+    path("cases/batch/", cases.Batch.as_view(), name="api-batch"),
+    path("cases/<str:workflow>/<path:reference>/", cases.OneCase.as_view(), name="api-case"),
+    path("documents/", documents.Documents.as_view(), name="api-documents"),
+    path("documents/<str:document_id>/content/", documents.Content.as_view(), name="api-document-content"),
+    path("handoffs/", handoffs.Handoffs.as_view(), name="api-handoffs"),
+    path("handoffs/take-next/", work.TakeNext.as_view(), name="api-take-next"),
+    path(HANDOFF, handoffs.OneHandoff.as_view(), name="api-handoff"),
+    path(f"{HANDOFF}history/", handoffs.History.as_view(), name="api-history"),
+    path(f"{HANDOFF}accept/", work.Accept.as_view(), name="api-accept"),
+    path(f"{HANDOFF}release/", work.Release.as_view(), name="api-release"),
+    path(f"{HANDOFF}return/", work.Return.as_view(), name="api-return"),
+    path(f"{HANDOFF}escalate/", work.Escalate.as_view(), name="api-escalate"),
+    path(f"{HANDOFF}decide/", work.Decide.as_view(), name="api-decide"),
+    path(f"{HANDOFF}confirm/", work.Confirm.as_view(), name="api-confirm"),
+    path(f"{HANDOFF}object/", work.Object.as_view(), name="api-object"),
+    path(f"{HANDOFF}notes/", work.Notes.as_view(), name="api-notes"),
+    path(f"{HANDOFF}reopen/", work.Reopen.as_view(), name="api-reopen"),
+    path(f"{HANDOFF}withdraw/", work.Withdraw.as_view(), name="api-withdraw"),
+    path(f"{HANDOFF}receipt/", work.Receipt.as_view(), name="api-receipt"),
+    path("workflows/", workflows.Workflows.as_view(), name="api-workflows"),
+    path("workflows/policy-schema/", workflows.PolicySchema.as_view(), name="api-policy-schema"),
+    path("workflows/<str:key>/", workflows.OneWorkflow.as_view(), name="api-workflow"),
+    path("workflows/<str:key>/policy/", workflows.Policy.as_view(), name="api-policy"),
+    path("workflows/<str:key>/policy/publish/", workflows.Publish.as_view(), name="api-policy-publish"),
+    path("schema/", docs.Document.as_view(), name="api-schema"),
+    path("docs/", docs.Page.as_view(), name="api-docs"),
+    re_path("", problems.no_such_address),
+]
