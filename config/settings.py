@@ -206,8 +206,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 11 * 1024 * 1024  # a document of 10 MiB and its e
 
 # --- the API --------------------------------------------------------------------------------------------------------
 
-HANDOFFS_API_REQUESTS_PER_MINUTE = env.int("HANDOFFS_API_REQUESTS_PER_MINUTE", default=6_000)  # per token and process
-
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
