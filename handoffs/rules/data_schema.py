@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from handoffs.rules.problems import Misfit, did_you_mean
@@ -99,9 +101,13 @@ class DataSchema:
 
     def paths(self) -> tuple[str, ...]:
         """Every path that a condition may read, declared ones only; items of lists are left to `item_paths`."""
+        return self._paths
+
+    @cached_property
+    def _paths(self) -> tuple[str, ...]:
         data = self.field("data")
-        declared = tuple(self._paths_below(data, DEPTH_LIMIT)) if data else ()
-        return (*declared[:PATH_LIMIT], "confidence", "error.type", "error.message", "attempts", "reference")
+        declared = islice(self._paths_below(data, DEPTH_LIMIT), PATH_LIMIT) if data else ()
+        return (*declared, "confidence", "error.type", "error.message", "attempts", "reference")
 
     def item_paths(self, path: str) -> tuple[str, ...]:
         """What a condition over the list at `path` may read of each item: `item` or `item.price`."""
@@ -109,7 +115,8 @@ class DataSchema:
         if spec is None or spec.kind not in (Kind.LIST, Kind.ANY):
             return ()
         item = self.item_of(spec)
-        below = (found.removeprefix(f"{spec.path}[]") for found in self._paths_below(item, DEPTH_LIMIT))
+        found = islice(self._paths_below(item, DEPTH_LIMIT), PATH_LIMIT)
+        below = (path.removeprefix(f"{spec.path}[]") for path in found)
         return tuple(f"item{rest}" for rest in below) or ("item",)
 
     def _paths_below(self, spec: FieldSpec, depth: int) -> Iterator[str]:

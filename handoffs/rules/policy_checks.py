@@ -19,6 +19,7 @@ from handoffs.rules.problems import Misfit, Problem, did_you_mean
 
 RESERVED_OUTCOMES = ("escalate", "return")
 CURRENCY_CODE = re.compile(r"[A-Z]{3}\Z")
+ANCHOR_SETTINGS = {"accept": "accept_within", "resolve": "resolve_within", "cut_off": "cut_off"}
 PLACEHOLDER = re.compile(r"\{([^{}|]+)(?:\|[^{}]*)?\}")
 
 
@@ -27,6 +28,7 @@ class Surroundings:
     """What a policy is checked against. `calendars` is None where the calendars are not known."""
 
     document: Mapping[str, Any]
+    schema: DataSchema
     roles: frozenset[str]
     calendars: frozenset[str] | None = None
 
@@ -38,7 +40,8 @@ def check(
 
     `document` is what `policy` was loaded from, `roles` the names of all roles, `calendars` the keys of all calendars.
     """
-    around = Surroundings(document=document, roles=roles, calendars=calendars)
+    schema = DataSchema.of(policy.data)
+    around = Surroundings(document=document, schema=schema, roles=roles, calendars=calendars)
     return tuple(problem for matter in CHECKS for problem in matter(policy, around))
 
 
@@ -72,7 +75,7 @@ def named_roles(policy: Policy) -> Iterator[tuple[str, str]]:
 def _summary(policy: Policy, around: Surroundings) -> Iterator[Problem]:
     template = policy.context.summary
     for path in PLACEHOLDER.findall(template):
-        yield from _field(policy, path.strip(), "context.summary")
+        yield from _field(around, path.strip(), "context.summary")
     if set("{}") & set(PLACEHOLDER.sub("", template)):
         yield _error("context.summary", "a brace without its partner: write {data.vendor} or {data.po|none}")
 
@@ -80,15 +83,15 @@ def _summary(policy: Policy, around: Surroundings) -> Iterator[Problem]:
 def _shown_fields(policy: Policy, around: Surroundings) -> Iterator[Problem]:
     for position, shown in enumerate(policy.context.fields):
         place = f"context.fields[{position}]"
-        yield from _field(policy, shown.field, f"{place}.field")
+        yield from _field(around, shown.field, f"{place}.field")
         if shown.currency and not CURRENCY_CODE.match(shown.currency):
-            yield from _currency(policy, shown.currency, f"{place}.currency")
+            yield from _currency(around, shown.currency, f"{place}.currency")
     yield from _twice("context.fields", "field", (shown.field for shown in policy.context.fields))
 
 
-def _currency(policy: Policy, currency: str, place: str) -> Iterator[Problem]:
+def _currency(around: Surroundings, currency: str, place: str) -> Iterator[Problem]:
     if "." in currency:
-        yield from _field(policy, currency, place)
+        yield from _field(around, currency, place)
     else:
         yield _error(place, "write a path such as data.currency, or a code such as USD")
 
@@ -97,7 +100,7 @@ def _required_fields(policy: Policy, around: Surroundings) -> Iterator[Problem]:
     shown = {shown.field for shown in policy.context.fields}
     for position, path in enumerate(policy.context.required_fields):
         place = f"context.require.fields[{position}]"
-        unknown = list(_field(policy, path, place))
+        unknown = list(_field(around, path, place))
         yield from unknown
         if not unknown and path not in shown:
             yield _error(place, f"{path} is required and not shown: add it to context.fields")
@@ -190,7 +193,8 @@ def _reminders(policy: Policy, around: Surroundings) -> Iterator[Problem]:
     for position, reminder in enumerate(policy.sla.reminders):
         place, target = f"sla.reminders[{position}]", _target_seconds(policy.sla, reminder.anchor)
         if target is None:
-            yield _error(place, f"there is no {reminder.anchor}_within to remind of: add it, or drop the reminder")
+            said = f"there is no {ANCHOR_SETTINGS[reminder.anchor.value]} to remind of: add it, or drop the reminder"
+            yield _error(place, said)
         elif -reminder.offset_seconds > target:
             yield _error(f"{place}.by", f"{words(-reminder.offset_seconds)} is longer than the target, {words(target)}")
         elif policy.sla.cut_off and target + reminder.offset_seconds >= policy.sla.cut_off.after_seconds:
@@ -198,7 +202,9 @@ def _reminders(policy: Policy, around: Surroundings) -> Iterator[Problem]:
 
 
 def _target_seconds(sla: Sla, anchor: ReminderAnchor) -> int | None:
-    return sla.accept_within_seconds if anchor is ReminderAnchor.ACCEPT else sla.resolve_within_seconds
+    cut_off_seconds = sla.cut_off.after_seconds if sla.cut_off else None
+    targets = {"accept": sla.accept_within_seconds, "resolve": sla.resolve_within_seconds, "cut_off": cut_off_seconds}
+    return targets[anchor.value]
 
 
 def _escalation(policy: Policy, around: Surroundings) -> Iterator[Problem]:
@@ -229,9 +235,9 @@ def _rollout(policy: Policy, around: Surroundings) -> Iterator[Problem]:
         yield _warning("rollout.percent", "0 %: no case is inside the rollout")
 
 
-def _field(policy: Policy, path: str, place: str) -> Iterator[Problem]:
+def _field(around: Surroundings, path: str, place: str) -> Iterator[Problem]:
     try:
-        Vocabulary(schema=DataSchema.of(policy.data)).field(parse_path(path))
+        Vocabulary(schema=around.schema).field(parse_path(path))
     except Misfit as misfit:
         yield _error(place, misfit.message)
 

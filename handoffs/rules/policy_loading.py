@@ -40,7 +40,7 @@ from handoffs.rules.policy import (
 )
 from handoffs.rules.policy_reading import plain, read_yaml
 from handoffs.rules.policy_schema import policy_schema
-from handoffs.rules.policy_structure import data_problems, structure_problems
+from handoffs.rules.policy_structure import PROBLEMS_LIMIT, data_problems, structure_problems
 from handoffs.rules.problems import ConditionInvalid, Problem
 from handoffs.rules.values import Kind
 
@@ -87,7 +87,7 @@ def refuse(problems: Sequence[Problem]) -> None:
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:
     """One problem per place, the first that was found, in the order of the schema's sections."""
     first = {problem.place: problem for problem in reversed(problems)}
-    kept = [problem for problem in problems if first[problem.place] is problem]
+    kept = [problem for problem in problems if first[problem.place] is problem][: 2 * PROBLEMS_LIMIT]
     return sorted(kept, key=lambda problem: SECTIONS.get(re.split(r"[.\[]", problem.place)[0], len(SECTIONS)))
 
 
@@ -95,7 +95,7 @@ def _compile_all(document: Section, schema: DataSchema) -> tuple[Conditions, lis
     compiled: Conditions = {}
     problems: list[Problem] = []
     for place, source in _sources(document):
-        if source is None:
+        if source is None or len(problems) >= PROBLEMS_LIMIT:
             continue
         try:
             compiled[place] = compile_condition(source, schema, place=place)

@@ -14,7 +14,7 @@ from handoffs.rules.schema_parts import DURATION_FORMAT
 from handoffs.rules.values import cut, show
 
 META_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
-PROBLEMS_LIMIT = 200
+PROBLEMS_LIMIT = 100
 NAMES_SHOWN = 20
 SCHEMA_WORDS = {"$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary"}
 JSON_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
@@ -37,7 +37,7 @@ def structure_problems(document: Mapping[str, Any]) -> list[Problem]:
             found.setdefault(problem.place, problem)
         if len(found) >= PROBLEMS_LIMIT:
             break
-    return list(found.values())
+    return list(found.values())[:PROBLEMS_LIMIT]
 
 
 def data_problems(data: Any) -> list[Problem]:

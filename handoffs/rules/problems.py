@@ -1,9 +1,16 @@
 """What is wrong with a document that a manager wrote: the place, what to do, and how bad it is."""
 
 import difflib
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
+
+LONGEST_WORD = 200
+WORDS_LIMIT = 1000
+COMPARED_LIMIT = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,5 +50,19 @@ class Misfit(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`, did you mean data.price?` for the nearest of `known`, or an empty string if none is near."""
-    nearest = difflib.get_close_matches(word[:200], list(known)[:1000], n=1, cutoff=0.6)
+    word = word[:LONGEST_WORD]
+    nearest = difflib.get_close_matches(word, _alike(word, list(known)[:WORDS_LIMIT]), n=1, cutoff=0.6)
     return f", did you mean {nearest[0]}?" if nearest else ""
+
+
+def _alike(word: str, known: list[str]) -> list[str]:
+    """The few that share most pairs of letters with `word`: comparing all of them exactly takes far too long."""
+    if len(known) <= COMPARED_LIMIT:
+        return known
+    pairs = _pairs(word)
+    return heapq.nlargest(COMPARED_LIMIT, known, key=lambda other: len(pairs & _pairs(other)) / (len(other) + 1))
+
+
+@lru_cache(maxsize=4 * WORDS_LIMIT)
+def _pairs(word: str) -> frozenset[str]:
+    return frozenset(map("".join, pairwise(word)))

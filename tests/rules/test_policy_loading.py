@@ -340,3 +340,24 @@ def test_yaml_and_load_agree_on_the_numbers():
         "workflow: w\nrollout: {percent: 12.5}\nroutes: [{role: A}]\noutcomes: [{key: a, kind: other, recovery: none}]"
     )
     assert load(read_yaml(text)).rollout.percent == 12.5
+
+
+def test_thousands_of_mistakes_are_cut_to_a_readable_number_and_told_soon():
+    fields = {f"field_{number}_of_the_invoice": {} for number in range(1000)}
+    parts = [{"field": f"data.feild_{number}_of_the_invoce", "is": "missing"} for number in range(20)]
+    triggers = [{"key": f"t{number}", "when": {"any": parts}} for number in range(100)]
+    started = time.monotonic()
+    mistakes = mistakes_in(invoice_matching(data={"properties": fields}, triggers=triggers))
+    assert 100 <= len(mistakes) <= 200
+    assert mistakes[0].startswith(
+        "triggers[0].when.any[0].field: unknown field data.feild_0_of_the_invoce, did you mean"
+    )
+    assert time.monotonic() - started < 8
+
+
+def test_data_that_refers_to_itself_many_times_is_looked_at_soon():
+    data = {"properties": {f"part_{number}": {"$ref": "#"} for number in range(100)}}
+    started = time.monotonic()
+    mistakes = mistakes_in(invoice_matching(data=data))
+    assert mistakes[0].startswith("triggers[0].when.field: unknown field data.price_variance_percent")
+    assert time.monotonic() - started < 4
