@@ -88,14 +88,19 @@ def document_for(user: User, document_id: uuid.UUID | str) -> Document:
     return document
 
 
-def case_for(user: User, workflow_key: str, reference: str) -> Case:
-    """A case of a visible workflow; people see it only through a visible handoff. Raises NotThere."""
-    cases = Case.objects.select_related("workflow").filter(workflow__key=workflow_key, reference=reference)
+def cases_for(user: User) -> QuerySet[Case]:
+    """Cases of an automation's workflows; people see a case only through a handoff that they may see."""
+    cases = Case.objects.select_related("workflow")
     if user.is_automation or user.workflow_scope is not None:
         cases = cases.filter(workflow__in=workflows_for(user))
     if not user.is_automation:
         cases = cases.filter(Exists(handoffs_for(user).filter(case=OuterRef("pk"))))
-    case = cases.first()
+    return cases
+
+
+def case_for(user: User, workflow_key: str, reference: str) -> Case:
+    """One visible case. Raises NotThere."""
+    case = cases_for(user).filter(workflow__key=workflow_key, reference=reference).first()
     if case is None:
         raise NotThere(f"There is no case {reference!r} in {workflow_key!r} that you may see.")
     return case

@@ -126,7 +126,7 @@ class DigestMismatch(NotPossibleNow):
 
 
 class AlreadyReceived(NotPossibleNow):
-    """A receipt with another status was already taken; details: `status`."""
+    """A receipt with another status was already taken; details: `received`."""
 
     code = "already_received"
 

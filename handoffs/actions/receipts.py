@@ -112,7 +112,7 @@ def _is_repeated(recovery: Recovery, receipt: Receipt) -> bool:
     if recovery.state not in RECEIVED_STATES:
         return False
     if recovery.state != receipt.status:
-        raise AlreadyReceived(f"The receipt {recovery.state!r} was taken before.", status=recovery.state)
+        raise AlreadyReceived(f"The receipt {recovery.state!r} was taken before.", received=recovery.state)
     return True
 
 
