@@ -13,6 +13,7 @@ from handoffs.choices import PolicyStatus
 from handoffs.errors import Invalid, Mistake, NotPossibleNow, NotThere, PolicyInvalid
 from handoffs.models import PolicyVersion, Workflow
 from handoffs.queries.policies import draft_of, problems_in, telling_warnings
+from handoffs.rules.canonical import sha256_of
 from handoffs.rules.policy import Policy
 from handoffs.rules.policy_checks import role_names, warnings
 from handoffs.rules.policy_loading import load, refuse
@@ -32,21 +33,37 @@ class NoDraft(NotPossibleNow):
     code = "no_draft"
 
 
+class DraftChanged(NotPossibleNow):
+    """Somebody saved the draft since the caller read it; details: `saved_by`, `saved_at`."""
+
+    code = "draft_changed"
+    title = "The draft was changed meanwhile"
+
+
 @transaction.atomic(durable=True)
 def save_draft(
-    workflow_key: str, document: Mapping[str, Any], *, author: User | None, now: datetime, create: bool = False
+    workflow_key: str,
+    document: Mapping[str, Any],
+    *,
+    author: User | None,
+    now: datetime,
+    create: bool = False,
+    replacing: str | None = None,
 ) -> PolicyVersion:
     """Store `document` as the workflow's draft: the next number, or in place of the draft that there is.
 
     A draft must load; whether its parts fit together is held against it at publishing. With `create`, a workflow that
-    does not exist yet is created. An author of None is the shell. Raises PolicyInvalid, and NotThere for an unknown
-    workflow.
+    does not exist yet is created. An author of None is the shell. `replacing` is the digest (`sha256_of`) of the draft
+    that the author read. Raises PolicyInvalid, NotThere for an unknown workflow, and DraftChanged where the draft is
+    another one by now.
     """
     document = plain(document)
     policy = load(document)
     _require_key(policy, workflow_key)
     workflow = _lock_or_create(policy, author, now) if create else _lock(workflow_key)
-    draft = draft_of(workflow) or _next_version(workflow, author, now)
+    draft = draft_of(workflow)
+    _require_unchanged(draft, replacing)
+    draft = draft or _next_version(workflow, author, now)
     draft.document = document
     draft.role_names = list(role_names(policy))
     _save(draft, by=author, now=now, reason=f"Draft of version {draft.number}")
@@ -55,16 +72,18 @@ def save_draft(
 
 @transaction.atomic(durable=True)
 def publish(
-    workflow_key: str, *, publisher: User | None, reason: str, now: datetime
+    workflow_key: str, *, publisher: User | None, reason: str, now: datetime, replacing: str | None = None
 ) -> tuple[PolicyVersion, tuple[Problem, ...]]:
     """Make the draft the live version and retire the one before; the second value is what to be warned about.
 
-    Handoffs that are open keep the version they opened under. Raises PolicyInvalid while anything is wrong with the
-    draft, Invalid without a reason, NoDraft and NotThere.
+    Handoffs that are open keep the version they opened under. `replacing` is the digest of the draft that the publisher
+    read. Raises PolicyInvalid while anything is wrong with the draft, Invalid without a reason, DraftChanged, NoDraft
+    and NotThere.
     """
     reason = _require_reason(reason)
     workflow = _lock(workflow_key)
     draft = _require_draft(workflow)
+    _require_unchanged(draft, replacing)
     problems = problems_in(draft.document)
     refuse(problems)
     found = (*warnings(problems), *telling_warnings(draft))
@@ -100,6 +119,20 @@ def _require_draft(workflow: Workflow) -> PolicyVersion:
     if draft is None:
         raise NoDraft(f"{workflow.title} has no draft. Save one first.")
     return draft
+
+
+def _require_unchanged(draft: PolicyVersion | None, replacing: str | None) -> None:
+    if replacing is None or (draft is not None and sha256_of(draft.document) == replacing):
+        return
+    if draft is None:
+        raise DraftChanged("The draft was published or discarded meanwhile.", saved_by="", saved_at=None)
+    saved = draft.history.select_related("history_user").first()
+    saver = saved.history_user.display_name if saved and saved.history_user else "somebody"
+    raise DraftChanged(
+        f"{saver} saved this draft since you opened it.",
+        saved_by=saver,
+        saved_at=saved.history_date.isoformat() if saved else None,
+    )
 
 
 def _lock(workflow_key: str) -> Workflow:
