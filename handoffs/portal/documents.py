@@ -52,7 +52,7 @@ def document_file(request: HttpRequest, handoff_id: uuid.UUID, document_id: uuid
     _, found = _opened(request, handoff_id, document_id)
     inline = found.content_type == previews.PDF or found.content_type in previews.IMAGES
     response = HttpResponse(_body(found), content_type=found.content_type if inline else "application/octet-stream")
-    response["Content-Disposition"] = content_disposition_header(not inline, found.name)
+    response["Content-Disposition"] = content_disposition_header(not inline, found.name) or "attachment"
     return _harmless(response, f'"{found.sha256[:32]}"')
 
 

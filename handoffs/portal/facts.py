@@ -12,12 +12,16 @@ from handoffs.rules.package import as_decimal
 
 WIDE_FROM_CHARACTERS = 60
 MAX_TABLE_ROWS, MAX_TABLE_COLUMNS = 200, 12
+TOTALS = ("total", "amount", "sum", "net", "gross")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     text: str
     numeric: bool = False
+
+
+NOTHING = Cell(text="–")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +100,17 @@ def safe_url(value: Any) -> str:
 
 def _table(value: Any) -> dict[str, Any]:
     records = _records(value)[:MAX_TABLE_ROWS]
-    names = list(dict.fromkeys(name for record in records for name in record))[:MAX_TABLE_COLUMNS]
-    rows = [[_cell(record.get(name)) for name in names] for record in records]
-    columns = [Column(label=_heading(name), numeric=_is_numeric(rows, index)) for index, name in enumerate(names)]
-    return {"columns": columns, "rows": rows, "text": ""}
+    cells = [{name: _cell(value) for name, value in record.items()} for record in records]
+    numeric = {name for record in cells for name, cell in record.items() if cell.numeric}
+    names = sorted({name: None for record in cells for name in record}, key=lambda name: _place(name, numeric))
+    columns = [Column(label=_heading(name), numeric=name in numeric) for name in names[:MAX_TABLE_COLUMNS]]
+    rows = [[record.get(name, NOTHING) for name in names[:MAX_TABLE_COLUMNS]] for record in cells]
+    return {"columns": columns, "rows": rows}
+
+
+def _place(name: str, numeric: Collection[str]) -> int:
+    """Words, then numbers, then totals: the database does not keep the order in which a table's columns came."""
+    return (name in numeric) + (name in numeric and any(part in name.casefold() for part in TOTALS))
 
 
 def _records(value: Any) -> list[Mapping[str, Any]]:
@@ -111,7 +122,7 @@ def _records(value: Any) -> list[Mapping[str, Any]]:
 
 def _cell(value: Any) -> Cell:
     if value is None:
-        return Cell(text="–")
+        return NOTHING
     if as_decimal(value) is None or _is_code(value):
         return Cell(text=text_of(value))
     return Cell(text=wording.number(value), numeric=True)
@@ -120,10 +131,6 @@ def _cell(value: Any) -> Cell:
 def _is_code(value: Any) -> bool:
     """`00123` is an article number, not an amount."""
     return isinstance(value, str) and len(value) > 1 and value.startswith("0") and not value.startswith("0.")
-
-
-def _is_numeric(rows: list[list[Cell]], index: int) -> bool:
-    return any(row[index].numeric for row in rows)
 
 
 def _heading(name: str) -> str:

@@ -132,17 +132,17 @@ def _list(
     older = _with(request, page=listing.page + 1) if listing.has_more else ""
     newer = _with(request, page=None) if listing.page > 1 else ""
     shown = {"size": size, "older": older, "newer": newer, "filtered": filtered, **values}
-    rows = [_shown(row, request.user) for row in listing.rows]
-    return render(request, "list.html", {"page": shown, "rows": rows, "news": news, "now": now})
+    items = [_item(row, request.user) for row in listing.rows]
+    return render(request, "list.html", {"page": shown, "items": items, "news": news, "now": now})
 
 
-def _shown(row: inbox.Row, reader: Any) -> dict[str, Any]:
+def _item(row: inbox.Row, reader: Any) -> dict[str, Any]:
     may_accept = (
         row.state == State.PENDING and row.role_id in access.role_ids_of(reader) and row.opened_by_id != reader.pk
     )
     words = "" if row.state == State.PENDING else row.state.label
     offered = row.offered_to_id == reader.pk
-    return {**vars(row), "acceptable": may_accept, "state_words": "back to you" if offered else words}
+    return {"row": row, "acceptable": may_accept, "state_words": "back to you" if offered else words}
 
 
 def _controls(request: HttpRequest, states: tuple[State, ...], *, roles: list[str]) -> list[dict[str, Any]]:

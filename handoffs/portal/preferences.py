@@ -28,9 +28,9 @@ def shortcuts(request: HttpRequest) -> HttpResponse:
 
 def came_from(request: HttpRequest, *, otherwise: str = "queue") -> str:
     """The page of ours that a form was sent from: its `next` field, else the referrer."""
-    ours = {"allowed_hosts": {request.get_host()}, "require_https": request.is_secure()}
+    host, secure = request.get_host(), request.is_secure()
     for place in (request.POST.get("next", ""), request.headers.get("Referer", "")):
-        if url_has_allowed_host_and_scheme(place, **ours):
+        if url_has_allowed_host_and_scheme(place, allowed_hosts={host}, require_https=secure):
             return place
     return reverse(otherwise)
 

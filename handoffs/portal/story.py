@@ -49,6 +49,7 @@ class Way:
 WORDS: dict[Event, tuple[str, Callable[[Details], str]]] = {
     Event.OPENED: ("inbox", lambda d: f"Opened for {d.get('role', 'its role')}"),
     Event.ACCEPTED: ("user-check", lambda d: "Accepted"),
+    Event.ASSIGNED: ("user-check", lambda d: f"Assigned to {d.get('to', '?')}"),
     Event.RELEASED: ("log-out", lambda d: "Released"),
     Event.ESCALATED: ("arrow-up", lambda d: f"Escalated from {d.get('from', '?')} to {d.get('to', '?')}"),
     Event.RETURNED: ("undo-2", lambda d: "Returned to the automation"),
@@ -73,7 +74,8 @@ WORDS: dict[Event, tuple[str, Callable[[Details], str]]] = {
     Event.DELIVERY_PARKED: ("triangle-alert", lambda d: "Could not be delivered, parked"),
     Event.RECEIPT_RECEIVED: ("badge-check", lambda d: f"Receipt: {str(d.get('status', '?')).replace('_', ' ')}"),
     Event.RECEIPT_OVERDUE: ("triangle-alert", lambda d: "The receipt is overdue"),
-    Event.ROUTED_TO_EMPTY_ROLE: ("triangle-alert", lambda d: "Nobody has this role"),
+    Event.ROUTED_TO_EMPTY_ROLE: ("triangle-alert", lambda d: f"Nobody of {d.get('role', 'this role')} is available"),
+    Event.RESCHEDULED: ("clock", lambda d: f"Due times moved: the calendar {d.get('calendar', '')} changed"),
 }
 
 

@@ -78,8 +78,8 @@ def ago(at: datetime, *, now: datetime) -> str:
 
 
 def exact(at: datetime) -> str:
-    """The exact time in the zone that is active: `Sunday 22 November 2026, 16:57:25 UTC`."""
-    return f"{at:%A} {at.day} {at:%B %Y, %H:%M:%S %Z}"
+    """The exact time in the zone that is active: `22 November 2026, 16:57:25 UTC`."""
+    return f"{at.day} {at:%B %Y, %H:%M:%S %Z}"
 
 
 def elapsed(length: timedelta) -> str:

@@ -1,0 +1,1 @@
+"""Where managers read, tune, try and publish the policies of their workflows."""
