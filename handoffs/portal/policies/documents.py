@@ -19,7 +19,7 @@ READING_ORDER = """
 """.split()
 RANKS = {name: rank for rank, name in enumerate(READING_ORDER)}
 SHORT_CHARACTERS = 150
-GENERAL = ("title", "pattern")
+HEAD = ("workflow", "title", "pattern")
 
 
 def in_order(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,15 +40,14 @@ def _sorted(value: Any, under: str) -> Any:
 
 def to_yaml(document: Mapping[str, Any]) -> str:
     """The document as YAML that `read_yaml` reads back to the same values."""
-    return "\n".join(
-        _dump({name: value}) if name != "workflow" else f"workflow: {value}\n"
-        for name, value in in_order(document).items()
-    ).replace("\n\ntitle:", "\ntitle:").replace("\n\npattern:", "\npattern:")  # fmt: skip
+    parts = [_dump(_Block({name: value})) for name, value in in_order(document).items()]
+    split = sum(name in HEAD for name in document)
+    return "".join(parts[:split]) + "".join(f"\n{part}" for part in parts[split:])
 
 
 def flow(value: Any) -> str:
     """A value as YAML on one line, such as `{field: data.amount, is: '>', value: 5000}`."""
-    text: str = yaml.dump(_sorted(value, ""), Dumper=_FlowDumper, **_OPTIONS, width=100_000, default_flow_style=True)
+    text: str = yaml.dump(_sorted(value, ""), Dumper=_FlowDumper, default_flow_style=True, **_OPTIONS)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
@@ -63,11 +62,15 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _dump(value: Any) -> str:
-    text: str = yaml.dump(value, Dumper=_Dumper, **_OPTIONS, width=120)
+    text: str = yaml.dump(value, Dumper=_Dumper, **_OPTIONS)
     return text
 
 
-_OPTIONS: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
+_OPTIONS: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 100_000}
+
+
+class _Block(dict[str, Any]):
+    """Written over several lines, however short."""
 
 
 class _FlowDumper(yaml.CSafeDumper):
@@ -91,8 +94,12 @@ def _mapping(dumper: Any, value: Mapping[str, Any]) -> Any:
     return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=_is_short(value))
 
 
+def _block(dumper: Any, value: _Block) -> Any:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=False)
+
+
 def _list(dumper: Any, value: list[Any]) -> Any:
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=_is_short(value))
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=not any(isinstance(item, Mapping | list) for item in value))
 
 
 def _is_short(value: Any) -> bool:
@@ -111,3 +118,4 @@ _FlowDumper.add_representer(Decimal, _number)
 _Dumper.add_representer(Decimal, _number)
 _Dumper.add_representer(dict, _mapping)
 _Dumper.add_representer(list, _list)
+_Dumper.add_representer(_Block, _block)
