@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
-from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from handoffs.actions import audit, transport
 from handoffs.actions.context import locked
 from handoffs.choices import DeliveryState, Event, RecoveryState
-from handoffs.models import CLOCK, Delivery, DeliveryTry, Endpoint, Recovery
+from handoffs.models import CLOCK, Delivery, DeliveryTry, Endpoint, Handoff, Recovery
 from handoffs.rules.canonical import exact_dumps
 from handoffs.rules.deliveries import Exchange, Judgement, JudgementKind, judge
 
@@ -32,6 +32,7 @@ class Leased:
     """A delivery that this worker owns until its lease ends, with all that posting it takes."""
 
     delivery_id: uuid.UUID
+    handoff_id: uuid.UUID
     token: uuid.UUID
     url: str
     webhook_id: str
@@ -78,6 +79,7 @@ def lease(*, now: datetime, limit: int = BATCH_ROWS) -> list[Leased]:
 @transaction.atomic(durable=True)
 def finish(leased: Leased, exchange: Exchange, *, now: datetime) -> None:
     """Write down a try, unless the lease ran out and somebody else took the delivery over."""
+    locked(Handoff(pk=leased.handoff_id))  # before its recoveries, as receipts do: the two often come together
     mine = Delivery.objects.select_for_update().filter(
         pk=leased.delivery_id, lease_token=leased.token, state=DeliveryState.QUEUED
     )
@@ -98,6 +100,7 @@ def _leased(delivery: Delivery, token: uuid.UUID) -> Leased:
     secrets = (endpoint.secret, endpoint.previous_secret) if endpoint else (delivery.handoff.workflow.callback_secret,)
     return Leased(
         delivery_id=delivery.pk,
+        handoff_id=delivery.handoff_id,
         token=token,
         url=delivery.url,
         webhook_id=delivery.webhook_id,
@@ -108,11 +111,17 @@ def _leased(delivery: Delivery, token: uuid.UUID) -> Leased:
 
 
 def _post(leased: Leased, now: datetime) -> Exchange:
+    try:
+        signatures = _signatures(leased, now)
+    except (ValueError, EmptyWebhookSecretError):
+        return Exchange(status=None, error="The signing secret is no base64 text after whsec_", refused=True)
+    if not signatures:
+        return Exchange(status=None, error="There is no signing secret, so nobody could trust it", refused=True)
     headers = {
         "content-type": "application/json",
         "webhook-id": leased.webhook_id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": _signatures(leased, now),
+        "webhook-signature": signatures,
     }
     allow_private = settings.HANDOFFS_ALLOW_PRIVATE_WEBHOOKS
     return transport.post(leased.url, headers=headers, body=leased.body, allow_private=allow_private)
