@@ -55,15 +55,14 @@ def receive(handoff: Handoff, receipt: Receipt, *, automation: User, now: dateti
 @transaction.atomic(durable=True)
 def note_fetched(handoff: Handoff, *, automation: User, now: datetime) -> int:
     """The automation fetched the decision itself: its recoveries count as delivered. Returns how many did now."""
-    waiting = (RecoveryState.AWAITING, RecoveryState.PARKED)
-    ids = list(
-        Recovery.objects.select_for_update(skip_locked=True)
-        .filter(handoff=handoff, automation=automation, state__in=waiting)
-        .values_list("pk", flat=True)
-    )
-    if not ids:
+    states = (RecoveryState.AWAITING, RecoveryState.PARKED)
+    waiting = Recovery.objects.filter(handoff=handoff, automation=automation, state__in=states)
+    if not waiting.exists():
         return 0
     handoff = locked(handoff)
+    ids = list(waiting.values_list("pk", flat=True))
+    if not ids:
+        return 0
     Recovery.objects.filter(pk__in=ids).update(state=RecoveryState.DELIVERED, delivered_at=now)
     details = {"recoveries": [str(pk) for pk in ids], "how": "fetched"}
     audit.record(handoff, Event.DECISION_DELIVERED, actor=Actor.of(automation), now=now, details=details)
@@ -131,6 +130,11 @@ def _write_down(handoff: Handoff, receipt: Receipt, automation: User, now: datet
     details = {"status": receipt.status.value, "correlation_id": receipt.correlation_id}
     audit.record(handoff, Event.RECEIPT_RECEIVED, actor=actor, now=now, reason=receipt.detail, details=details)
     failed = receipt.status is ReceiptStatus.FAILED and handoff.state == State.RESOLVED
-    if failed and policy_of(handoff.policy_version_id).recovery.on_failure is OnFailure.REOPEN:
+    reopens = policy_of(handoff.policy_version_id).recovery.on_failure is OnFailure.REOPEN
+    if failed and reopens and not _is_with_a_person_again(handoff):
         reason = f"Recovery failed: {receipt.detail}" if receipt.detail else "Recovery failed"
         lifecycle.open_again(handoff, by=actor, reason=reason, now=now)
+
+
+def _is_with_a_person_again(handoff: Handoff) -> bool:
+    return Handoff.objects.open().filter(case=handoff.case_id).exists()
