@@ -175,10 +175,10 @@ def show_number(number: Decimal) -> str:
 
 
 def show_raw(raw: Any) -> str:
-    """A reported value as the automation wrote it: text in quotes, numbers in digits."""
+    """A reported value as the automation wrote it: text in quotes, numbers and decimal text in digits."""
     if isinstance(raw, bool):
         return "true" if raw else "false"
-    if isinstance(raw, str):
+    if isinstance(raw, str) and as_number(raw) is None:
         return json.dumps(cut(raw, SHOWN_CHARACTERS), ensure_ascii=False)
     return show(raw)
 
