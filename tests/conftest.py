@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("desk", deadline=None)  # speed is measured by benchmarks, never by a test
+hypothesis.settings.load_profile("desk")
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the tests' thread
 

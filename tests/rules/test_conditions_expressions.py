@@ -15,7 +15,7 @@ ODD_CASE = "data.vendor_age_days < 30 && decimal(data.amount).isRound(100)"
 def test_the_odd_case():
     assert judged(ODD_CASE, vendor_age_days=3, amount="1200.00") == ConditionResult(
         truth=YES,
-        because='data.vendor_age_days = 3, data.amount = "1200.00"',
+        because="data.vendor_age_days = 3, data.amount = 1200.00",
         sentence="Vendor age days 3 is below 30 and Amount 1200.00 is a multiple of 100",
         read={"data.vendor_age_days": 3, "data.amount": "1200.00"},
     )
