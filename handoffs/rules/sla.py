@@ -76,8 +76,9 @@ def ladder(sla: Sla, calendar: Calendar, clock: ClockFacts) -> tuple[Step, ...]:
     """All outstanding steps in the order in which they will fire, ending with the cut-off; none while returned or over.
 
     What depends on acceptance (reminders to accept, escalation of what is not accepted) is out once accepted; idle
-    release is there only while in progress. At the same moment the cut-off comes first, then escalation, idle release
-    and reminders. What could only fire after the cut-off is left out. Raises CalendarNeverOpens.
+    release is there only while in progress, and what waits for a second person is not moved up. At the same moment the
+    cut-off comes first, then escalation, idle release and reminders. What could only fire after the cut-off is left
+    out. Raises CalendarNeverOpens.
     """
     steps = sorted(_steps(sla, calendar, clock), key=_order)
     outstanding = [step for step in steps if _outstanding(step, clock)]
@@ -219,6 +220,8 @@ def _reminder_at(sla: Sla, calendar: Calendar, clock: ClockFacts, reminder: Remi
 
 
 def _escalations(sla: Sla, calendar: Calendar, clock: ClockFacts) -> Iterator[Step]:
+    if clock.state is State.AWAITING_CONFIRMATION:
+        return  # a proposal is with its second person; it moves up if it is objected to
     for index, escalation in enumerate(sla.escalation):
         if escalation.when is EscalationWhen.NOT_ACCEPTED and clock.accepted_at:
             continue

@@ -158,10 +158,14 @@ def test_idle_time_counts_in_the_calendar():
     assert step.due_at == datetime(2026, 5, 5, 7, 20, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("state", [State.PENDING, State.AWAITING_CONFIRMATION])
-def test_only_work_in_progress_is_released(state):
-    waiting = clock(state, accepted_at=after(0.5), last_activity_at=after(1))
+def test_only_work_in_progress_is_released():
+    waiting = clock(State.PENDING, accepted_at=after(0.5), last_activity_at=after(1))
     assert keys(ladder(SLA, ALWAYS, waiting)) == ["reminder:0", "escalation:1", "cut_off"]
+
+
+def test_a_proposal_is_neither_released_nor_moved_up():
+    proposed = clock(State.AWAITING_CONFIRMATION, accepted_at=after(0.5), last_activity_at=after(1))
+    assert keys(ladder(SLA, ALWAYS, proposed)) == ["reminder:0", "cut_off"]
 
 
 def test_at_the_same_moment_the_cut_off_goes_before_escalation_before_release_before_reminder():
