@@ -187,8 +187,14 @@ def _listener(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
         except OSError as problem:
             reason = "is taken by another program" if problem.errno == 98 else f"cannot be used: {problem.strerror}"
-            raise CannotStart(f"port {port} on {host} {reason}. Choose another: make run PORT={port + 1}") from None
+            raise CannotStart(
+                f"port {port} on {host} {reason}. Choose another: make run PORT={_another(port)}"
+            ) from None
         yield listener
+
+
+def _another(port: int) -> int:
+    return port + 1 if 1024 <= port < 65535 else 8000
 
 
 def _environment(data_dir: Path, host: str, port: int) -> dict[str, str]:
