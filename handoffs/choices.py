@@ -54,6 +54,7 @@ class TriggerKind(Labelled):
     FAILURES = "failures"
     SAMPLE = "sample"
     REQUESTED = "requested"
+    SUPERVISION = "supervision"
 
 
 class OnUnknown(Labelled):

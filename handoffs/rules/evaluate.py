@@ -7,6 +7,7 @@ from handoffs.choices import ProceedReason, TriggerKind, Verdict
 from handoffs.rules.conditions import Truth
 from handoffs.rules.detection import Sighting, TriggerResult, detect
 from handoffs.rules.facts import AttemptFacts, FailureHistory
+from handoffs.rules.outages import facts_of
 from handoffs.rules.policy import Policy
 from handoffs.rules.rollout import is_inside
 from handoffs.rules.routing import Routing, route
@@ -32,22 +33,28 @@ class Evaluation:
     def opens_handoff(self) -> bool:
         return self.verdict in (Verdict.HANDOFF, Verdict.STOP)
 
+    @property
+    def is_outage(self) -> bool:
+        """Whether the handoff stands for an error of many cases, and not for this one."""
+        return self.primary is not None and self.primary.across_cases
+
 
 def evaluate(attempt: AttemptFacts, policy: Policy, history: FailureHistory, *, at: datetime) -> Evaluation:
     """Judge one attempt by one policy version; depends on its arguments alone."""
     names = attempt.names(attempts=history.attempts + 1)
     results = detect(policy, Sighting(attempt=attempt, history=history, at=at, names=names))
-    primary = next((result for result in results if result.fired), None)
+    primary = _primary(results)
     if primary is None:
         return _no_person_needed(results)
     if not is_inside(policy.rollout, workflow=policy.workflow, reference=attempt.reference, names=names):
         return Evaluation(verdict=Verdict.PROCEED, triggers=results, proceed_reason=ProceedReason.OUTSIDE_ROLLOUT)
+    about = facts_of(attempt) if primary.across_cases else attempt
     return Evaluation(
         verdict=Verdict.STOP if primary.kind is TriggerKind.FAILURES else Verdict.HANDOFF,
         triggers=results,
         primary=primary,
-        routing=route(policy, names),
-        suggested_outcome=suggest(policy, attempt, history),
+        routing=route(policy, about.names(attempts=history.attempts + 1)),
+        suggested_outcome=suggest(policy, about, history),
     )
 
 
@@ -62,8 +69,19 @@ def suggest(policy: Policy, attempt: AttemptFacts, history: FailureHistory) -> s
     return ""
 
 
+def _primary(results: tuple[TriggerResult, ...]) -> TriggerResult | None:
+    """The first that fired; but cases that only failed are not handed off one by one while their error is an outage."""
+    fired = [result for result in results if result.fired]
+    outage = next((result for result in fired if result.across_cases), None)
+    of_the_case = next((result for result in fired if not result.across_cases), None)
+    if outage and (of_the_case is None or of_the_case.kind is TriggerKind.FAILURES):
+        return outage
+    return of_the_case
+
+
 def _no_person_needed(results: tuple[TriggerResult, ...]) -> Evaluation:
-    retry = next((result for result in results if result.retry_after_seconds is not None), None)
+    waiting = [result for result in results if result.retry_after_seconds is not None]
+    retry = min(waiting, key=lambda result: result.across_cases, default=None)  # the case's own limit speaks first
     if retry is not None:
         return Evaluation(verdict=Verdict.RETRY, triggers=results, retry=retry)
     return Evaluation(verdict=Verdict.PROCEED, triggers=results, proceed_reason=ProceedReason.NO_TRIGGER)

@@ -45,6 +45,10 @@ class FailureHistory:
     attempts: int = 0
     case_failures: tuple[tuple[datetime, str], ...] = ()
     """(received_at, error_type) of the case's failed attempts since its last success or resolution, oldest first."""
+    workflow_failures: tuple[tuple[datetime, str, str], ...] = ()
+    """(received_at, error_type, reference) of the workflow's failures like this one since its last outage."""
+    outage_is_open: bool = False
+    """Whether the error of this attempt is with a person already, as an outage of the whole workflow."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from handoffs.choices import OutcomeKind, Pattern, ReminderAnchor
 from handoffs.rules.data_schema import DataSchema, Vocabulary, parse_path
-from handoffs.rules.detection import REQUESTED_KEY
+from handoffs.rules.detection import RESERVED_KEYS
 from handoffs.rules.durations import words
 from handoffs.rules.policy import FailureLimit, Policy, Sla
 from handoffs.rules.problems import Misfit, Problem, did_you_mean
@@ -109,8 +109,8 @@ def _required_fields(policy: Policy, around: Surroundings) -> Iterator[Problem]:
 def _triggers(policy: Policy, around: Surroundings) -> Iterator[Problem]:
     yield from _twice("triggers", "key", (trigger.key for trigger in policy.triggers))
     for position, trigger in enumerate(policy.triggers):
-        if trigger.key == REQUESTED_KEY:
-            yield _error(f"triggers[{position}].key", f"{REQUESTED_KEY} stands for what automation asks: rename it")
+        if trigger.key in RESERVED_KEYS:
+            yield _error(f"triggers[{position}].key", f"{trigger.key} {RESERVED_KEYS[trigger.key]}: rename it")
         if trigger.failures:
             yield from _failures(trigger.failures, f"triggers[{position}].failures")
 
@@ -123,7 +123,9 @@ def _failures(limit: FailureLimit, place: str) -> Iterator[Problem]:
             f"{limit.count} failures take {words(needed)} with these waits, the window is {words(limit.within_seconds)}"
         )
         yield _error(f"{place}.within", f"{said}: the limit is never reached")
-    if len(waits) > max(limit.count - 1, 1):
+    if limit.across_cases and not limit.errors:
+        yield _error(f"{place}.errors", "say which errors make an outage when they come from many cases")
+    if not limit.across_cases and len(waits) > max(limit.count - 1, 1):
         yield _warning(f"{place}.retry_after", f"of these {len(waits)} waits only {limit.count - 1} are used")
 
 

@@ -122,13 +122,18 @@ def _trigger() -> Schema:
 
 def _failures() -> Schema:
     properties = {
-        "count": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "How many failures hand off"},
+        "count": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 1000,
+            "description": "How many failures hand off (with across_cases: how many cases)",
+        },
         "within": duration("The window in which they count", positive=True),
         "errors": list_of(text("An error type", 100), 100, "Error types that count; without any, all do"),
         "retry_after": list_of(
             duration("Wait this long"), 20, "The wait after each failure; the last repeats", least=1
         ),
-        "across_cases": flag("Count the same error type over all cases of the workflow, to notice an outage"),
+        "across_cases": flag("Count the cases that fail with the same error: one handoff for the outage they share"),
     }
     return object_of(properties, required=("count", "within"))
 
