@@ -1,6 +1,7 @@
 """Takes an automation's report on a case: judges it, opens a handoff if need be, and answers what to do now."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,19 +12,20 @@ from accounts.models import User
 from handoffs import access
 from handoffs.actions import audit, context, lifecycle, recovery
 from handoffs.actions.context import locked
-from handoffs.actions.occurrences import on_open_handoff
+from handoffs.actions.occurrences import end_outages, on_open_handoff, on_open_outage
 from handoffs.actions.reports import Answer, AttemptReport, Visit, answer, attempt_of, package_for, root_cause
-from handoffs.choices import PRIORITY_RANKS, WebhookType
+from handoffs.choices import PRIORITY_RANKS, Verdict, WebhookType
 from handoffs.errors import Invalid, KeyReused, Mistake, PolicyNotPublished
 from handoffs.models import Actor, Attempt, Case, Document, Handoff, Workflow
-from handoffs.models.case import failure_times
 from handoffs.models.fields import new_id
 from handoffs.queries import representation
+from handoffs.queries.failures import history_of
 from handoffs.queries.policies import policy_of
+from handoffs.rules import outages
 from handoffs.rules import package as packages
 from handoffs.rules.addresses import check_callback_url
+from handoffs.rules.detection import Sighting
 from handoffs.rules.evaluate import Evaluation, evaluate
-from handoffs.rules.facts import FailureHistory
 
 __all__ = ["Answer", "AttemptReport", "ContextInvalid", "receive"]
 
@@ -57,16 +59,20 @@ def _receive(report: AttemptReport, *, automation: User, now: datetime) -> Answe
         check_callback_url(report.callback_url, workflow.allowed_hosts)
     case = _locked_case(workflow, report.reference, now)
     if case.attempts_count == 1:
-        return _on_free_case(_visit(report, automation, workflow, case, now))
+        return _answered(_visit(report, automation, workflow, case, now))
     first = _first_with_key(report, automation)
     if first is not None:
         _uncount(case)
         return _replayed(first, report)
-    visit = _visit(report, automation, workflow, case, now)
-    handoff = Handoff.objects.open().filter(case=case).first()
-    if handoff is not None:
-        return on_open_handoff(visit, locked(handoff))
-    return _on_free_case(visit)
+    return _answered(_visit(report, automation, workflow, case, now))
+
+
+def _answered(visit: Visit) -> Answer:
+    handoff = Handoff.objects.open().filter(case=visit.case).first() if visit.case.attempts_count > 1 else None
+    told = on_open_handoff(visit, locked(handoff)) if handoff else _on_free_case(visit)
+    if told.body["verdict"] == Verdict.PROCEED and not visit.report.error_type:
+        end_outages(visit)
+    return told
 
 
 def _locked_case(workflow: Workflow, reference: str, now: datetime) -> Case:
@@ -109,8 +115,6 @@ def _replayed(first: Attempt | None, report: AttemptReport) -> Answer:
 def _visit(report: AttemptReport, automation: User, workflow: Workflow, case: Case, now: datetime) -> Visit:
     assert workflow.live_version_id is not None
     policy = policy_of(workflow.live_version_id)
-    counts_failures = case.attempts_count > 1 and any(trigger.failures for trigger in policy.triggers)
-    failures = failure_times(case, since=_last_success(case)) if counts_failures else ()
     return Visit(
         report=report,
         automation=automation,
@@ -122,21 +126,14 @@ def _visit(report: AttemptReport, automation: User, workflow: Workflow, case: Ca
         documents=context.named_documents(workflow, list(report.document_ids), automation=automation)
         if report.document_ids
         else [],
-        history=FailureHistory(attempts=case.attempts_count - 1, case_failures=failures),
+        history=history_of(case, policy, version_id=workflow.live_version_id, error_type=report.error_type, now=now),
     )
-
-
-def _last_success(case: Case) -> datetime | None:
-    """Failures count since the case last went well, or was last with a person."""
-    last = case.attempts.filter(error_type="").order_by("-received_at").values_list("received_at", flat=True).first()
-    ended = (
-        case.handoffs.exclude(resolved_at=None).order_by("-resolved_at").values_list("resolved_at", flat=True).first()
-    )
-    return max((moment for moment in (last, ended) if moment), default=None)
 
 
 def _on_free_case(visit: Visit) -> Answer:
     evaluation = evaluate(visit.report.facts(), visit.policy, visit.history, at=visit.now)
+    if evaluation.is_outage:
+        return _on_outage(visit, evaluation)
     if evaluation.opens_handoff:
         return _open(visit, evaluation)
     attempt = attempt_of(visit, evaluation, evaluation.verdict, handoff=None)
@@ -154,33 +151,65 @@ def _not_handed_off(evaluation: Evaluation) -> dict[str, Any]:
     return {"reason": evaluation.proceed_reason.value}
 
 
+def _on_outage(visit: Visit, evaluation: Evaluation) -> Answer:
+    """Join the outage's handoff or open it, on a case of its own; whoever comes second waits for that case's row."""
+    case = _locked_case(visit.workflow, outages.reference_of(visit.report.error_type), visit.now)
+    found = Handoff.objects.open().filter(case=case).select_for_update(of=("self",)).first()
+    if found is not None:
+        return on_open_outage(visit, locked(found), evaluation)
+    if visit.history.outage_is_open:  # it ended while we waited: look again
+        return _on_free_case(_looking_again(visit))
+    return _open_outage(visit, evaluation, case)
+
+
+def _looking_again(visit: Visit) -> Visit:
+    history = history_of(
+        visit.case,
+        visit.policy,
+        version_id=visit.version_id,
+        error_type=visit.report.error_type,
+        now=visit.now,
+    )
+    return replace(visit, history=history)
+
+
+def _open_outage(visit: Visit, evaluation: Evaluation, case: Case) -> Answer:
+    assert evaluation.primary is not None
+    sighting = Sighting(attempt=visit.report.facts(), history=visit.history, at=visit.now)
+    package = outages.build(visit.policy, sighting, evaluation.primary, suggested_outcome=evaluation.suggested_outcome)
+    return _opened(visit, evaluation, package, case=case)
+
+
 def _open(visit: Visit, evaluation: Evaluation) -> Answer:
     _require_context(visit)
-    assert evaluation.primary is not None
-    assert evaluation.routing is not None
     package = package_for(
         visit, visit.policy, root_cause=root_cause(visit, evaluation), suggested=evaluation.suggested_outcome
     )
-    handoff = _new_handoff(visit, evaluation, package)
+    return _opened(visit, evaluation, package, case=visit.case)
+
+
+def _opened(visit: Visit, evaluation: Evaluation, package: Mapping[str, Any], *, case: Case) -> Answer:
+    assert evaluation.primary is not None
+    handoff = _new_handoff(visit, evaluation, package, case)
     lifecycle.wind(handoff, now=visit.now)
     actor = Actor.of(visit.automation)
     audit.insert(handoff, actor=actor, now=visit.now, reason=evaluation.primary.sentence, details=_why(evaluation))
     attempt = attempt_of(visit, evaluation, evaluation.verdict, handoff=handoff)
-    told = answer(attempt, visit, 201, {"handoff": representation.handoff_json(handoff, package=package)})
-    attempt.save(force_insert=True)
     context.freeze(handoff, package, attempt=attempt, now=visit.now)
     context.attach(handoff, visit.documents)
     recovery.tell(handoff, WebhookType.OPENED, now=visit.now, package=package)
+    told = answer(attempt, visit, 201, {"handoff": representation.handoff_json(handoff, package=package)})
+    attempt.save(force_insert=True)
     return told
 
 
-def _new_handoff(visit: Visit, evaluation: Evaluation, package: Mapping[str, Any]) -> Handoff:
+def _new_handoff(visit: Visit, evaluation: Evaluation, package: Mapping[str, Any], case: Case) -> Handoff:
     assert evaluation.primary is not None
     assert evaluation.routing is not None
     role = Group.objects.get(name=evaluation.routing.role)
     handoff = Handoff(
         workflow=visit.workflow,
-        case=visit.case,
+        case=case,
         policy_version_id=visit.version_id,
         pattern=visit.policy.pattern,
         role=role,

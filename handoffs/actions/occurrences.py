@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from handoffs.actions import audit, context, lifecycle
-from handoffs.actions.context import package_of
+from handoffs.actions.context import locked, package_of
 from handoffs.actions.reports import Answer, Visit, answer, attempt_of, package_for, root_cause
 from handoffs.choices import Event, Pattern, ProceedReason, State, Verdict
 from handoffs.models import Actor, Attempt, Handoff
 from handoffs.queries import representation
+from handoffs.queries.failures import open_outages
 from handoffs.queries.policies import policy_of
+from handoffs.rules import outages
 from handoffs.rules import package as packages
 from handoffs.rules.evaluate import Evaluation, evaluate, suggest
 from handoffs.rules.policy import Policy
@@ -32,6 +34,25 @@ def on_open_handoff(visit: Visit, handoff: Handoff) -> Answer:
     else:
         _count_occurrence(visit, handoff, attempt)
     return _answered_later(attempt, visit, {"handoff": representation.one(handoff)})
+
+
+def on_open_outage(visit: Visit, handoff: Handoff, evaluation: Evaluation) -> Answer:
+    """Take a failure of one more case as a part of the open outage; the caller holds the row locks of all three."""
+    attempt = attempt_of(visit, evaluation, Verdict.STOP, handoff=handoff)
+    attempt.save(force_insert=True)
+    _count_occurrence(visit, handoff, attempt)
+    return _answered_later(attempt, visit, {"handoff": representation.one(handoff)})
+
+
+def end_outages(visit: Visit) -> None:
+    """One case that goes well ends the outages of its workflow: nobody is needed, and failures count anew from here."""
+    references = outages.references(visit.policy)
+    if not references:
+        return
+    still_open = open_outages(visit.case, references).order_by("pk").select_for_update(of=("self",))
+    for handoff in list(still_open):
+        reason = f"{visit.case.reference} went well: the outage is over"
+        lifecycle.take_back(locked(handoff), by=Actor.of(visit.automation), reason=reason, now=visit.now)
 
 
 def _went_well(handoff: Handoff, evaluation: Evaluation, visit: Visit) -> bool:
@@ -84,7 +105,11 @@ def _revise(visit: Visit, handoff: Handoff, package: Mapping[str, Any], attempt:
 
 def _count_occurrence(visit: Visit, handoff: Handoff, attempt: Attempt) -> None:
     handoff.occurrences_count += 1
-    details = {"attempt": str(attempt.pk), "occurrences": handoff.occurrences_count}
+    details = {
+        "attempt": str(attempt.pk),
+        "occurrences": handoff.occurrences_count,
+        "reference": visit.case.reference,
+    }
     audit.record(handoff, Event.OCCURRED_AGAIN, actor=Actor.of(visit.automation), now=visit.now, details=details)
 
 
