@@ -15,6 +15,7 @@ from handoffs.models import Decision, Handoff
 from handoffs.portal import wording
 from handoffs.portal.facts import Fact, facts_of, safe_url
 from handoffs.portal.previews import kind_of
+from handoffs.portal.shell import visible_to
 from handoffs.portal.story import Told, Way, told, way_back
 from handoffs.queries.case import CasePage, case_page
 
@@ -192,7 +193,7 @@ def render_case(
 ) -> HttpResponse:
     """The case page as it stands now, perhaps with a refusal on top and what was typed kept in its form."""
     now = timezone.now()
-    page = case_page(handoff, visible=access.handoffs_for(request.user))  # type: ignore[arg-type]
+    page = case_page(handoff, visible=visible_to(request.user))
     view = CaseView(page, request.user, revealed=revealed or {}, now=now)
     values = {"case": view, "handoff": handoff, "now": now, "refusal": refusal, "form": form or {}}
     return render(request, template, {**values, "may": _allowed(request.user, handoff)}, status=status)

@@ -14,7 +14,7 @@ from handoffs import access
 from handoffs.choices import Pattern, State
 from handoffs.filters import HandoffFilter
 from handoffs.portal.doors import page
-from handoffs.portal.shell import my_roles
+from handoffs.portal.shell import my_roles, visible_to
 from handoffs.portal.wording import capped
 from handoffs.queries import inbox
 
@@ -66,7 +66,7 @@ def news(request: HttpRequest) -> HttpResponse:
 def mine(request: HttpRequest) -> HttpResponse:
     """What the reader holds, returned, or is offered first."""
     now = timezone.now()
-    found = inbox.work_of(request.user, access.handoffs_for(request.user))  # type: ignore[arg-type]
+    found = inbox.work_of(request.user, visible_to(request.user))
     listing = inbox.most_urgent(found, page=_page_number(request))
     actions = [{"url": reverse("queue"), "label": "Open the queue"}]
     text = "Accept something from the queue, or press t to take what is due first."
@@ -83,7 +83,7 @@ def mine(request: HttpRequest) -> HttpResponse:
 def cases(request: HttpRequest) -> HttpResponse:
     """Every handoff that the reader may see, open or not, newest change first."""
     now = timezone.now()
-    visible = access.handoffs_for(request.user).order_by("-updated_at")  # type: ignore[arg-type]
+    visible = visible_to(request.user).order_by("-updated_at")
     filters, found = _filtered(request, visible)
     listing = inbox.in_order(found, page=_page_number(request))
     roles = sorted({role.name for role in my_roles(request.user)} | set(request.GET.getlist("role")) - {""})
@@ -97,7 +97,7 @@ def cases(request: HttpRequest) -> HttpResponse:
 
 
 def _queue_of(request: HttpRequest) -> Any:
-    visible = access.handoffs_for(request.user)  # type: ignore[arg-type]
+    visible = visible_to(request.user)
     roles = access.role_ids_of(request.user)  # type: ignore[arg-type]
     if any(state in QUEUE_STATES for state in request.GET.getlist("state")):
         return visible.filter(role__in=list(roles), state__in=QUEUE_STATES)
@@ -142,7 +142,7 @@ def _item(row: inbox.Row, reader: Any) -> dict[str, Any]:
     )
     words = "" if row.state == State.PENDING else row.state.label
     offered = row.offered_to_id == reader.pk
-    return {"row": row, "acceptable": may_accept, "state_words": "back to you" if offered else words}
+    return {"row": row, "may_accept": may_accept, "state_words": "back to you" if offered else words}
 
 
 def _controls(request: HttpRequest, states: tuple[State, ...], *, roles: list[str]) -> list[dict[str, Any]]:

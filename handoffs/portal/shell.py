@@ -61,7 +61,7 @@ class Shell:
 
     @cached_property
     def tallies(self) -> inbox.Tallies:
-        visible = access.handoffs_for(self.user)
+        visible = visible_to(self.user)
         return inbox.tallies(self.user, visible, role_ids=access.role_ids_of(self.user), now=self.now)
 
     @property
@@ -92,6 +92,13 @@ class Shell:
 def shell_of(request: HttpRequest | None) -> Shell:
     """The frame of the page that answers `request`; without one, the bare frame of an error page."""
     return Shell(request, timezone.now())
+
+
+def visible_to(user: Any) -> Any:
+    """The handoffs that the user may see; what that depends on is read once per request."""
+    if not hasattr(user, "_portal_visible"):
+        user._portal_visible = access.handoffs_for(user)
+    return user._portal_visible.all()
 
 
 def my_roles(user: Any) -> list[Group]:

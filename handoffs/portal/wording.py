@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from handoffs.choices import State
+from handoffs.queries import inbox
 
 WHOLE_CURRENCIES = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"})
 ICONS = {
@@ -122,9 +123,9 @@ def size(count_bytes: int) -> str:
     return f"{count_bytes / 1000:.0f} kB" if count_bytes < 1_000_000 else f"{count_bytes / 1_000_000:.1f} MB"
 
 
-def capped(count: int, cap: int = 99) -> str:
+def capped(count: int) -> str:
     """A count that was asked for with a limit: beyond it `99+`."""
-    return f"{cap}+" if count > cap else str(count)
+    return f"{inbox.COUNT_CAP}+" if count > inbox.COUNT_CAP else str(count)
 
 
 def initials(name: str) -> str:

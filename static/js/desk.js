@@ -2,8 +2,10 @@
 import { startClocks } from "./clocks.js";
 import { startForms } from "./forms.js";
 import { startKeys } from "./keys.js";
+import { startLists } from "./list.js";
 
 document.documentElement.classList.add("scripted");
 startClocks();
 startForms();
 startKeys();
+startLists();
