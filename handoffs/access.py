@@ -134,6 +134,10 @@ def _may_release(user: User, handoff: Handoff) -> bool:
     return handoff.state == State.IN_PROGRESS and (handoff.holder_id == user.pk or manages(user, handoff))
 
 
+def _may_assign(user: User, handoff: Handoff) -> bool:
+    return handoff.state in (State.PENDING, State.IN_PROGRESS) and manages(user, handoff)
+
+
 def _may_escalate(user: User, handoff: Handoff) -> bool:
     if handoff.state == State.PENDING:
         return has_role(user, handoff) or manages(user, handoff)
@@ -161,6 +165,7 @@ def _may_note(user: User, handoff: Handoff) -> bool:
 _MAY = {
     "accept": _may_accept,
     "release": _may_release,
+    "assign": _may_assign,
     "escalate": _may_escalate,
     "return": _holds,
     "decide": _holds,

@@ -162,6 +162,7 @@ class Event(Labelled):
 
     OPENED = "opened"
     ACCEPTED = "accepted"
+    ASSIGNED = "assigned"
     RELEASED = "released"
     ESCALATED = "escalated"
     RETURNED = "returned"
@@ -187,6 +188,7 @@ class Event(Labelled):
     RECEIPT_RECEIVED = "receipt_received"
     RECEIPT_OVERDUE = "receipt_overdue"
     ROUTED_TO_EMPTY_ROLE = "routed_to_empty_role"
+    RESCHEDULED = "rescheduled"
 
 
 class WebhookType(Labelled):
@@ -221,8 +223,49 @@ class EscalationWhen(Labelled):
 class ReminderAnchor(Labelled):
     ACCEPT = "accept"
     RESOLVE = "resolve"
+    CUT_OFF = "cut_off"
 
 
 class ReminderTo(Labelled):
     HOLDER = "holder"
     ROLE = "role"
+
+
+class NoticeKind(Labelled):
+    """What people are told about a handoff, beside what they look up themselves."""
+
+    REMINDER = "reminder"
+    ESCALATED = "escalated"
+    CUT_OFF = "cut_off"
+    GIVEN_BACK = "given_back"
+    ASSIGNED = "assigned"
+    COVERED = "covered"
+    RECEIPT_OVERDUE = "receipt_overdue"
+    DELIVERY_PARKED = "delivery_parked"
+    EMPTY_ROLE = "empty_role"
+
+
+OVERTAKEN_KINDS = (
+    NoticeKind.REMINDER,
+    NoticeKind.ESCALATED,
+    NoticeKind.ASSIGNED,
+    NoticeKind.COVERED,
+)
+"""What asks somebody to act: once the handoff has moved on, nobody needs to hear of it."""
+
+
+class Channel(Labelled):
+    """How a notice reaches people."""
+
+    IN_APP = "in_app"
+    EMAIL = "email"
+    CHAT = "chat"
+
+
+class MessageState(Labelled):
+    """How far a message to the outside has come."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    PARKED = "parked"
+    SUPERSEDED = "superseded"

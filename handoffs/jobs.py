@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from handoffs.actions import context, delivery, doorbell, escalation, receipts
-from handoffs.models import Delivery, SweepHeartbeat
+from handoffs.actions import availability, context, delivery, doorbell, escalation, letters, mailing, receipts
+from handoffs.models import Delivery, Message, Notification, SweepHeartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,13 @@ def deliver() -> int:
     """Drain the outbox; returns tries made."""
     doorbell.answered(doorbell.DELIVER)
     return delivery.drain(clock=timezone.now)
+
+
+def notify() -> int:
+    """Send what people are told outside the desk; returns messages tried. Nothing in the desk waits for it."""
+    doorbell.answered(doorbell.NOTIFY)
+    letters.compose(now=timezone.now())
+    return mailing.drain(clock=timezone.now)
 
 
 def sweep() -> dict[str, int]:
@@ -28,8 +35,11 @@ def sweep() -> dict[str, int]:
     done = {
         "steps": _each(escalation.due_ids(now=now), _fire_step),
         "overdue_receipts": receipts.note_overdue(now=now),
+        "handed_over": _apart(availability.hand_over_due, now),
         "expired_documents": context.drop_expired(now=now),
+        "old_messages": _apart(mailing.drop_old, now),
         "deliveries_rung": _ring_for_deliveries(now),
+        "notices_rung": _ring_for_notices(now),
     }
     SweepHeartbeat.objects.update_or_create(pk=1, defaults={"swept_at": timezone.now()})
     return done
@@ -37,6 +47,15 @@ def sweep() -> dict[str, int]:
 
 def _each(ids: list[Any], act: Callable[[Any, datetime], Any]) -> int:
     return sum(bool(act(one, timezone.now())) for one in ids)
+
+
+def _apart(act: Callable[..., int], now: datetime) -> int:
+    """What must not keep the clock from going on: reported where it fails, and tried again in the next pass."""
+    try:
+        return act(now=now)
+    except Exception:
+        logger.exception("sweep_part_failed", extra={"part": act.__name__})
+        return 0
 
 
 def _fire_step(handoff_id: Any, now: datetime) -> bool:
@@ -53,3 +72,9 @@ def _ring_for_deliveries(now: datetime) -> bool:
     if not Delivery.objects.due(now).exists():
         return False
     return doorbell.ring(doorbell.DELIVER) or bool(delivery.drain(clock=timezone.now))
+
+
+def _ring_for_notices(now: datetime) -> bool:
+    """Wake a worker for what people are to be told. While nobody can ring, workers look for themselves."""
+    due = Notification.objects.unsent().filter(send_at__lte=now).exists() or Message.objects.due(now).exists()
+    return due and doorbell.ring(doorbell.NOTIFY)

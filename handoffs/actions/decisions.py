@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import User
-from handoffs.actions import audit, recovery
+from handoffs.actions import audit, notifications, recovery
 from handoffs.actions.context import locked, package_of
 from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_proposal, require_reason, save_and_tell, wind
 from handoffs.choices import DecidedBy, DecisionStatus, Event, ReasonRule
@@ -115,6 +115,7 @@ def expire(handoff: Handoff, *, outcome: Outcome, deadline: datetime, now: datet
     handoff.expire(deadline=deadline)
     wind(handoff, now=now)
     audit.record(handoff, Event.EXPIRED, actor=CLOCK, now=now, reason=reason, details=_told(decision))
+    notifications.overtake(handoff, now=now)
     _finish(handoff, decision, now)
 
 
@@ -135,6 +136,7 @@ def _save_before_cut_off(handoff: Handoff, event: Event, decision: Decision, *, 
     if not saved:
         cut_off_at = rfc3339(handoff.cut_off_at)
         raise DeadlinePassed("The cut-off passed before your decision arrived.", cut_off_at=cut_off_at)
+    notifications.overtake(handoff, now=now)
 
 
 def _finish(handoff: Handoff, decision: Decision, now: datetime) -> None:

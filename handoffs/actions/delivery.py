@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
-from handoffs.actions import audit, transport
+from handoffs.actions import audit, reminders, transport
 from handoffs.actions.context import locked
 from handoffs.choices import DeliveryState, Event, RecoveryState
 from handoffs.models import CLOCK, Delivery, DeliveryTry, Endpoint, Handoff, Recovery
@@ -169,6 +169,8 @@ def _park(delivery: Delivery, verdict: Judgement, now: datetime) -> None:
             state=RecoveryState.PARKED
         )
     _note(delivery, Event.DELIVERY_PARKED, verdict.reason, now)
+    step = f"parked:{delivery.pk}:{delivery.attempts_made}"
+    reminders.say_parked(locked(delivery.handoff), step=step, reason=verdict.reason, now=now)
 
 
 _FOLLOW_UPS = {JudgementKind.DELIVERED: _deliver, JudgementKind.RETRY: _try_again, JudgementKind.PARK: _park}

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 DELIVER = "handoffs.jobs.deliver"
+NOTIFY = "handoffs.jobs.notify"
 COALESCE_SECONDS = 5
 SILENT_SECONDS = 5.0
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from handoffs.actions import audit, decisions, lifecycle
+from handoffs.actions import audit, availability, decisions, lifecycle, reminders
 from handoffs.actions.context import locked
 from handoffs.choices import Event, StepKind
 from handoffs.models import CLOCK, Handoff
@@ -67,8 +67,10 @@ def _remind(handoff: Handoff, policy: Policy, step: sla.Step, now: datetime) -> 
     reminder = policy.sla.reminders[step.index]
     handoff.steps_done = [*handoff.steps_done, step.key]
     lifecycle.wind(handoff, now=now)
-    details = {"step": step.key, "target": reminder.anchor.value, "to": reminder.to.value}
+    told = reminders.send(handoff, policy, reminder, step=step.key, now=now)
+    details = {"step": step.key, "target": reminder.anchor.value, "to": reminder.to.value, "told": told}
     audit.record(handoff, Event.REMINDED, actor=CLOCK, now=now, details=details)
+    availability.pass_on_if_nobody(handoff, now=now)
 
 
 def _escalate(handoff: Handoff, policy: Policy, step: sla.Step, now: datetime) -> None:
@@ -79,6 +81,7 @@ def _escalate(handoff: Handoff, policy: Policy, step: sla.Step, now: datetime) -
         _rewind_done(handoff, now)
         return
     lifecycle.move_up(handoff, step.index, rung, by=CLOCK, reason=reason, now=now)
+    availability.pass_on_if_nobody(handoff, now=now)
 
 
 def _rewind_done(handoff: Handoff, now: datetime) -> None:
@@ -88,14 +91,19 @@ def _rewind_done(handoff: Handoff, now: datetime) -> None:
 
 
 def _release_idle(handoff: Handoff, policy: Policy, step: sla.Step, now: datetime) -> None:
+    held_by = handoff.holder
     lifecycle.let_go(handoff, by=CLOCK, reason="The holder was idle too long", now=now)
+    if held_by is not None:
+        reminders.say_given_back(handoff, held_by, reason="You were idle too long", now=now)
 
 
 def _cut_off(handoff: Handoff, policy: Policy, step: sla.Step, now: datetime) -> None:
     assert policy.sla.cut_off is not None
     outcome = policy.outcome(policy.sla.cut_off.outcome)
     assert outcome is not None
+    held_by = handoff.holder
     decisions.expire(handoff, outcome=outcome, deadline=step.due_at, now=now)
+    reminders.say_cut_off(handoff, held_by, outcome=outcome, deadline=step.due_at, now=now)
 
 
 _FIRE = {

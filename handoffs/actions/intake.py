@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
 from handoffs import access
-from handoffs.actions import audit, context, lifecycle, recovery
+from handoffs.actions import audit, availability, context, lifecycle, recovery
 from handoffs.actions.context import locked
 from handoffs.actions.occurrences import end_outages, on_open_handoff, on_open_outage
 from handoffs.actions.reports import Answer, AttemptReport, Visit, answer, attempt_of, package_for, root_cause
@@ -198,6 +198,7 @@ def _opened(visit: Visit, evaluation: Evaluation, package: Mapping[str, Any], *,
     context.freeze(handoff, package, attempt=attempt, now=visit.now)
     context.attach(handoff, visit.documents)
     recovery.tell(handoff, WebhookType.OPENED, now=visit.now, package=package)
+    availability.pass_on_if_nobody(handoff, now=visit.now)
     told = answer(attempt, visit, 201, {"handoff": representation.handoff_json(handoff, package=package)})
     attempt.save(force_insert=True)
     return told

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from handoffs import access
-from handoffs.actions import audit, recovery
+from handoffs.actions import audit, notifications, recovery, reminders
 from handoffs.actions.context import locked, package_of
 from handoffs.choices import HELD_STATES, PRIORITY_RANKS, DecisionStatus, Event, State, WebhookType
 from handoffs.errors import (
@@ -57,6 +57,8 @@ def take_next(*, reviewer: User, now: datetime, workflow: str = "", role: str = 
     """
     pending = Handoff.objects.pending().filter(role__in=access.role_ids_of(reviewer)).exclude(opened_by=reviewer)
     pending = pending.filter(Q(workflow__key=workflow) if workflow else Q(), Q(role__name=role) if role else Q())
+    if reviewer.workflow_scope is not None:
+        pending = pending.filter(workflow__key__in=reviewer.workflow_scope)
     for offered in (Q(offered_to=reviewer), Q(offered_to=None), Q()):
         found = _first_unlocked(pending.filter(offered))
         if found is not None:
@@ -70,6 +72,33 @@ def release(handoff: Handoff, *, actor: User, now: datetime, reason: str = "") -
     handoff = locked(handoff)
     check(handoff, actor, "release")
     let_go(handoff, by=Actor.of(actor), reason=reason, now=now)
+    return handoff
+
+
+@transaction.atomic(durable=True)
+def assign(handoff: Handoff, *, to: User, by: User, now: datetime) -> Handoff:
+    """Have `to` hold the handoff, whoever held it: a manager's release and acceptance in one, both on the trail.
+
+    Assigning to the holder changes nothing. Raises NotAllowed for who does not manage the workflow, or where `to` has
+    not the role or submitted the case; WrongState where nobody can hold it now.
+    """
+    handoff = locked(handoff)
+    if handoff.state == State.IN_PROGRESS and handoff.holder_id == to.pk:
+        return handoff
+    check(handoff, by, "assign")
+    _check_can_hold(handoff, to)
+    reason = f"Assigned to {to.display_name}"
+    if handoff.state == State.IN_PROGRESS:
+        held_by = handoff.holder
+        let_go(handoff, by=Actor.of(by), reason=reason, now=now)
+        assert held_by is not None
+        reminders.say_given_back(
+            handoff, held_by, reason=f"{by.display_name} assigned it to {to.display_name}", now=now
+        )
+    handoff.accept(by=to, now=now)
+    details = {"to": to.display_name}
+    save_and_tell(handoff, Event.ASSIGNED, WebhookType.ACCEPTED, by=Actor.of(by), now=now, details=details)
+    reminders.say_assigned(handoff, to, by=by, now=now)
     return handoff
 
 
@@ -141,6 +170,7 @@ def move_up(handoff: Handoff, index: int, step: EscalationStep, *, by: Actor, re
     handoff.steps_done = [*handoff.steps_done, routing.escalation_key(index)]
     details = {"from": before, "to": step.role, "level": handoff.escalation_level}
     save_and_tell(handoff, Event.ESCALATED, WebhookType.ESCALATED, by=by, now=now, reason=reason, details=details)
+    reminders.say_escalated(handoff, step, index, from_role=before, reason=reason, now=now)
 
 
 def take_back(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
@@ -178,6 +208,7 @@ def save_and_tell(
     """Wind the clock, save with a row of the trail, and tell who subscribed to `kind`."""
     wind(handoff, now=now)
     audit.record(handoff, event, actor=by, now=now, reason=reason, details=details)
+    notifications.overtake(handoff, now=now)
     if kind is not None:
         recovery.tell(handoff, kind, now=now, package=package_of(handoff), extra=None)
 
@@ -208,6 +239,13 @@ def check(handoff: Handoff, user: User, verb: str) -> None:
         raise _why_not(handoff, user, verb)
 
 
+def _check_can_hold(handoff: Handoff, person: User) -> None:
+    if not access.has_role(person, handoff):
+        raise NotAllowed(f"{person.display_name} has not the role {handoff.role.name}.")
+    if handoff.opened_by_id == person.pk:
+        raise NotAllowed("Nobody decides on what they themselves submitted.")
+
+
 def _why_not(handoff: Handoff, user: User, verb: str) -> DeskError:
     if verb == "reopen":
         return (
@@ -217,9 +255,17 @@ def _why_not(handoff: Handoff, user: User, verb: str) -> DeskError:
         )
     if not handoff.is_open or handoff.state == State.RETURNED:
         return _wrong_state(handoff)
+    if verb == "assign":
+        return _why_not_assign(handoff)
     if handoff.state == State.PENDING:
         return _why_not_pending(handoff, user, verb)
     return _why_not_held(handoff, user, verb)
+
+
+def _why_not_assign(handoff: Handoff) -> DeskError:
+    if handoff.state == State.AWAITING_CONFIRMATION:
+        return _wrong_state(handoff)
+    return NotAllowed("Only a manager of the workflow may assign a handoff to somebody.")
 
 
 def _why_not_pending(handoff: Handoff, user: User, verb: str) -> DeskError:

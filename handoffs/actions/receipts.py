@@ -7,9 +7,9 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
-from handoffs.actions import audit, lifecycle
+from handoffs.actions import audit, lifecycle, notifications, reminders
 from handoffs.actions.context import locked
-from handoffs.choices import RECEIVED_STATES, Event, OnFailure, ReceiptStatus, RecoveryState, State
+from handoffs.choices import RECEIVED_STATES, Event, NoticeKind, OnFailure, ReceiptStatus, RecoveryState, State
 from handoffs.errors import AlreadyReceived, DigestMismatch, NotPossibleNow
 from handoffs.models import CLOCK, Actor, Handoff, Recovery
 from handoffs.queries.policies import policy_of
@@ -47,6 +47,8 @@ def receive(handoff: Handoff, receipt: Receipt, *, automation: User, now: dateti
         new = [recovery for recovery in recoveries if not _is_repeated(recovery, receipt)]
     for recovery in new:
         _take(recovery, receipt, now)
+    if any(recovery.overdue_noted_at for recovery in new):
+        notifications.supersede(handoff, [NoticeKind.RECEIPT_OVERDUE], now=now)
     if new:
         _write_down(handoff, receipt, automation, now)
     return recoveries
@@ -83,6 +85,7 @@ def _note_overdue(recovery_id: uuid.UUID, handoff_id: uuid.UUID, now: datetime) 
     if not still_due.update(overdue_noted_at=now):
         return False
     details = {"recovery": str(recovery_id)}
+    reminders.say_receipt_overdue(handoff, recovery_id, now=now)
     return audit.record(handoff, Event.RECEIPT_OVERDUE, actor=CLOCK, now=now, details=details)
 
 

@@ -6,11 +6,13 @@ from handoffs.models.case import Attempt, Case
 from handoffs.models.context import ContextRevision, Document, DocumentContent, Note
 from handoffs.models.decision import Decision
 from handoffs.models.handoff import Handoff
+from handoffs.models.notification import Absence, Message, NoticeSettings, Notification, NotificationChannel
 from handoffs.models.recovery import Delivery, DeliveryTry, Recovery, SweepHeartbeat
 from handoffs.models.workflow import Endpoint, PolicyVersion, Workflow
 
 __all__ = [
     "CLOCK",
+    "Absence",
     "Actor",
     "Attempt",
     "AuditRow",
@@ -24,7 +26,11 @@ __all__ = [
     "DocumentContent",
     "Endpoint",
     "Handoff",
+    "Message",
     "Note",
+    "NoticeSettings",
+    "Notification",
+    "NotificationChannel",
     "PolicyVersion",
     "Recovery",
     "SweepHeartbeat",

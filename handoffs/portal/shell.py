@@ -73,6 +73,10 @@ class Shell:
         return capped(self.tallies.overdue)
 
     @property
+    def unread(self) -> str:
+        return capped(self.tallies.unread)
+
+    @property
     def mfa_url(self) -> str:
         try:
             return reverse("mfa_index")

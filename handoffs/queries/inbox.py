@@ -11,7 +11,7 @@ from django.db.models.functions import Concat, Trim
 
 from accounts.models import User
 from handoffs.choices import OPEN_STATES, PRIORITY_RANKS, Priority, State
-from handoffs.models import Handoff
+from handoffs.models import Handoff, Notification
 
 PAGE_SIZE = 50
 MAX_PAGES = 20
@@ -69,6 +69,7 @@ class Tallies:
     waiting: int
     overdue: int
     mine: int
+    unread: int
 
 
 def waiting(handoffs: QuerySet[Handoff], role_ids: Iterable[int]) -> QuerySet[Handoff]:
@@ -107,19 +108,20 @@ def opened_since(handoffs: QuerySet[Handoff], since: datetime) -> int:
 
 
 def tallies(user: User, handoffs: QuerySet[Handoff], *, role_ids: Iterable[int], now: datetime) -> Tallies:
-    """Of these handoffs, what waits for the roles, what of it is overdue, and what the user holds: one query."""
+    """What of these handoffs waits for the roles, is overdue, is the user's; and what they have not read: one query."""
     queue = waiting(handoffs, role_ids)
     parts = [
         _marked(queue, "waiting"),
         _marked(queue.filter(due_at__lt=now), "overdue"),
         _marked(work_of(user, handoffs), "mine"),
+        _marked(Notification.objects.unread().filter(person=user), "unread"),
     ]
     marks = [mark for (mark,) in parts[0].union(*parts[1:], all=True)]
-    return Tallies(waiting=marks.count("waiting"), overdue=marks.count("overdue"), mine=marks.count("mine"))
+    return Tallies(**{name: marks.count(name) for name in ("waiting", "overdue", "mine", "unread")})
 
 
-def _marked(handoffs: QuerySet[Handoff], mark: str) -> Any:
-    return handoffs.order_by().annotate(mark=Value(mark)).values_list("mark")[: COUNT_CAP + 1]
+def _marked(rows: QuerySet[Any], mark: str) -> Any:
+    return rows.order_by().annotate(mark=Value(mark)).values_list("mark")[: COUNT_CAP + 1]
 
 
 def _by_due(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:

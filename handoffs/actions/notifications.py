@@ -1,0 +1,127 @@
+"""Writes down who is to be told what, in the transaction of what happened; sending is left to letters and mailing.
+
+One row per handoff, step, person and channel: telling twice is telling once.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, tzinfo
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import User
+from handoffs.choices import OVERTAKEN_KINDS, Channel, MessageState, NoticeKind
+from handoffs.models import Handoff, NoticeSettings, Notification, NotificationChannel
+from handoffs.queries import team
+from handoffs.rules import notices
+from handoffs.rules.notices import About, Words
+
+Wording = Callable[[tzinfo], Words]
+
+
+def about(handoff: Handoff) -> About:
+    """What words need to know of a handoff that came with its workflow, case, role and holder."""
+    return About(
+        number=handoff.number,
+        reference=handoff.case.reference,
+        workflow=handoff.workflow.title,
+        role=handoff.role.name,
+        holder=handoff.holder.display_name if handoff.holder else "",
+    )
+
+
+def tell(
+    handoff: Handoff,
+    *,
+    step: str,
+    kind: NoticeKind,
+    people: Sequence[User],
+    role_ids: Iterable[int] = (),
+    words: Wording,
+    now: datetime,
+) -> int:
+    """Tell people, and the channels of `role_ids`, in each one's own time zone; returns how many rows that took.
+
+    A repeated telling of the same step changes nothing. `people` come from `queries.team`.
+    """
+    base = {"handoff": handoff, "step": _of_this_round(handoff, step), "kind": kind, "created_at": now}
+    rows = [row for person in people for row in _to_person(person, base, words)]
+    rows += _to_channels(handoff, people, role_ids, base, words)
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
+
+
+def tell_managers(handoff: Handoff, *, step: str, kind: NoticeKind, words: Wording, now: datetime) -> int:
+    """Tell the managers of the handoff's workflow."""
+    return tell(handoff, step=step, kind=kind, people=team.managers_of(handoff), words=words, now=now)
+
+
+def overtake(handoff: Handoff, *, now: datetime) -> None:
+    """What asked people to act on the handoff is stale: it moved on. Before its first step nobody was asked."""
+    if handoff.steps_done:
+        supersede(handoff, OVERTAKEN_KINDS, now=now)
+
+
+def supersede(handoff: Handoff, kinds: Iterable[NoticeKind], *, now: datetime) -> int:
+    """Nobody needs to hear any more what was not read or sent yet; returns how many rows that were."""
+    still_to_come = Q(channel=Channel.IN_APP, read_at=None) | (
+        ~Q(channel=Channel.IN_APP) & ~Q(message__state=MessageState.SENT)
+    )
+    stale = Notification.objects.filter(still_to_come, handoff=handoff, kind__in=list(kinds), superseded_at=None)
+    ids = list(stale.values_list("pk", flat=True))
+    return Notification.objects.filter(pk__in=ids).update(superseded_at=now) if ids else 0
+
+
+@transaction.atomic(durable=True)
+def mark_read(notice: Notification, *, now: datetime) -> None:
+    """The person has seen it; the first time counts."""
+    Notification.objects.filter(pk=notice.pk, read_at=None).update(read_at=now)
+
+
+@transaction.atomic(durable=True)
+def mark_all_read(person: User, *, until: datetime, now: datetime) -> int:
+    """The person has seen all that came up to `until`; returns how many those were."""
+    return Notification.objects.unread().filter(person=person, created_at__lte=until).update(read_at=now)
+
+
+@transaction.atomic(durable=True)
+def save_settings(settings: NoticeSettings) -> None:
+    """Keep how a person likes to be told."""
+    settings.save()
+
+
+def _of_this_round(handoff: Handoff, step: str) -> str:
+    return f"{step}/{handoff.reopens_count}" if handoff.reopens_count else step
+
+
+def _to_person(person: User, base: dict[str, object], words: Wording) -> list[Notification]:
+    said = words(notices.zone_of(person.time_zone))
+    shown = {**base, "person": person, "title": said.title, "text": said.text}
+    rows = [Notification(**shown, channel=Channel.IN_APP)]
+    if person.email and _likes_mail(person):
+        rows.append(Notification(**shown, channel=Channel.EMAIL, send_at=_send_at(base)))
+    return rows
+
+
+def _to_channels(
+    handoff: Handoff, people: Sequence[User], role_ids: Iterable[int], base: dict[str, object], words: Wording
+) -> list[Notification]:
+    wanted = Q(person__in=[person.pk for person in people]) | Q(role__in=list(role_ids))
+    rows = []
+    for channel in NotificationChannel.objects.filter(wanted, is_enabled=True).select_related("person"):
+        zone = notices.zone_of(channel.person.time_zone if channel.person else "UTC")
+        said = notices.masked(about(handoff)) if channel.is_masked else words(zone)
+        shown = {"title": said.title, "text": said.text, "send_at": _send_at(base)}
+        rows.append(Notification(**base, **shown, channel=Channel.CHAT, address=channel, person_id=channel.person_id))
+    return rows
+
+
+def _send_at(base: dict[str, object]) -> datetime:
+    created_at = base["created_at"]
+    assert isinstance(created_at, datetime)
+    return created_at + notices.COLLECTING
+
+
+def _likes_mail(person: User) -> bool:
+    settings: NoticeSettings | None = getattr(person, "notice_settings", None)
+    return settings is None or settings.by_email

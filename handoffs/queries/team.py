@@ -1,0 +1,80 @@
+"""Who is there: the people of roles, the managers of workflows, who is away and who covers for them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.models import User
+from handoffs.models import Absence, Handoff, PolicyVersion
+
+MANAGER_PERMISSION = "manage_workflow"
+
+
+def people() -> QuerySet[User]:
+    """Active people, automations left out, with how they like to be told."""
+    return User.objects.filter(is_active=True, kind=User.Kind.PERSON).select_related("notice_settings")
+
+
+def available(*, now: datetime) -> QuerySet[User]:
+    """Active people who are not away."""
+    return people().exclude(Exists(Absence.objects.at(now).filter(person=OuterRef("pk"))))
+
+
+def available_of(role_ids: Iterable[int], *, now: datetime) -> list[User]:
+    """Who can work for any of the roles now, each once."""
+    membership = User.groups.through.objects.filter(user_id=OuterRef("pk"), group_id__in=list(role_ids))
+    return list(available(now=now).filter(Exists(membership)).order_by("pk"))
+
+
+def is_staffed(role_id: int, *, now: datetime) -> bool:
+    """Whether anybody can work for the role now."""
+    return available(now=now).select_related(None).filter(groups=role_id).exists()
+
+
+def staffed_role_names(names: Iterable[str], *, now: datetime) -> frozenset[str]:
+    """Those of the roles that somebody can work for now."""
+    found = available(now=now).select_related(None).filter(groups__name__in=list(names))
+    return frozenset(found.values_list("groups__name", flat=True))
+
+
+def managers_of(handoff: Handoff) -> list[User]:
+    """The managers of the handoff's workflow; where it has none, the operators."""
+    live = PolicyVersion.objects.filter(workflow=handoff.workflow_id, status="live").values_list(
+        "role_names", flat=True
+    )
+    names = next(iter(live), [])
+    may_manage = Q(groups__permissions__codename=MANAGER_PERMISSION) | Q(user_permissions__codename=MANAGER_PERMISSION)
+    of_roles = User.groups.through.objects.filter(user_id=OuterRef("pk"), group__name__in=names)
+    found = people().filter(may_manage).filter(Exists(of_roles)).order_by("pk").distinct()
+    return list(found) or operators()
+
+
+def operators() -> list[User]:
+    """Who looks after the desk itself."""
+    return list(people().filter(is_superuser=True).order_by("pk"))
+
+
+def absence_of(person: User, *, now: datetime) -> Absence | None:
+    """The absence that the person is in now, the one that ends last; None while they are there."""
+    return Absence.objects.at(now).filter(person=person).select_related("cover").order_by("-ends_at").first()
+
+
+def cover_of(person: User, *, now: datetime) -> User | None:
+    """Who covers for an absent person and is there; None where nobody does."""
+    absence = absence_of(person, now=now)
+    if absence is None or absence.cover_id is None:
+        return None
+    return available(now=now).filter(pk=absence.cover_id).first()
+
+
+def absences_of(person: User, *, now: datetime) -> list[Absence]:
+    """The person's absences that are not over, the first first."""
+    return list(Absence.objects.not_over(now).filter(person=person).select_related("cover").order_by("starts_at"))
+
+
+def colleagues_of(person: User) -> QuerySet[User]:
+    """Other active people who share a role with the person, by name."""
+    shared = User.groups.through.objects.filter(user_id=OuterRef("pk"), group_id__in=list(person.role_ids))
+    found = people().filter(Exists(shared)).exclude(pk=person.pk)
+    return found.order_by("first_name", "last_name", "username")
