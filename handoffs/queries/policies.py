@@ -116,7 +116,7 @@ def _telling_triggers(policy: Policy, version: PolicyVersion) -> Iterator[tuple[
 
 def _recent_attempts(version: PolicyVersion, *, count: int) -> list[AttemptFacts]:
     attempts = Attempt.objects.filter(case__workflow=version.workflow_id).select_related("case")
-    return [attempt.facts() for attempt in attempts.order_by("-received_at")[:count]]
+    return [attempt.facts() for attempt in attempts.order_by("-id")[:count]]
 
 
 def _fired_count(trigger: Trigger, attempts: Iterable[AttemptFacts]) -> int:

@@ -1,4 +1,4 @@
-"""Dry runs: what a policy would have done with the last stored attempts; reads only, in bounded time, with live rules."""
+"""Dry runs: what a policy would have done with the last stored attempts; read-only, in bounded time, by live rules."""
 
 import time
 import uuid
