@@ -76,6 +76,11 @@ class Attempt(models.Model):
             models.Index(
                 fields=["case", "received_at"], condition=~Q(error_type=""), name="failed_attempts_of_case"
             ),  # repeated failure
+            models.Index(
+                fields=["policy_version", "error_type", "received_at"],
+                condition=~Q(error_type=""),
+                name="failed_attempts_by_error",
+            ),  # the same error over many cases
         ]
 
     def __str__(self) -> str:
