@@ -1,12 +1,13 @@
 """The outbox: what automations are told about a handoff, written in the transaction in which it happens."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from handoffs.actions import doorbell
 from handoffs.choices import DEFAULT_WEBHOOK_TYPES, RecoveryState, WebhookType
 from handoffs.models import Attempt, Decision, Delivery, Endpoint, Handoff, Recovery
+from handoffs.queries import undo
 from handoffs.queries.policies import policy_of
 from handoffs.queries.representation import decision_json, handoff_json, rfc3339
 
@@ -21,7 +22,7 @@ def tell(
 ) -> None:
     """Queue a message about `handoff` for every endpoint and caller that wants this kind."""
     message = {**handoff_json(handoff, package=package), **(extra or {})}
-    _queue(handoff, kind, message, now=now, recoveries=())
+    _queue(handoff, kind, lambda recovery: message, now=now, recoveries=[])
 
 
 def announce(handoff: Handoff, decision: Decision, *, now: datetime, package: Mapping[str, Any]) -> None:
@@ -43,11 +44,13 @@ def announce(handoff: Handoff, decision: Decision, *, now: datetime, package: Ma
         for attempt in callers(handoff)
     ]
     Recovery.objects.bulk_create(recoveries)
-    message = {
-        **handoff_json(handoff, package=package, recoveries=recoveries),
-        "decision": decision_json(decision),
-    }
-    _queue(handoff, WebhookType.RESOLVED, message, now=now, recoveries=recoveries)
+    steps = undo.steps_of(handoff, decision)
+    shown, decided = handoff_json(handoff, package=package, recoveries=recoveries), decision_json(decision)
+
+    def message_for(recovery: Recovery | None) -> Mapping[str, Any]:
+        return {**shown, "decision": decided | ({"undo": undo.steps_for(recovery, steps)} if steps else {})}
+
+    _queue(handoff, WebhookType.RESOLVED, message_for, now=now, recoveries=recoveries)
 
 
 def callers(handoff: Handoff) -> list[Attempt]:
@@ -59,7 +62,14 @@ def callers(handoff: Handoff) -> list[Attempt]:
     )
 
 
-def _queue(handoff: Handoff, kind: WebhookType, message: Mapping[str, Any], *, now: datetime, recoveries: Any) -> None:
+def _queue(
+    handoff: Handoff,
+    kind: WebhookType,
+    message_for: Callable[[Recovery | None], Mapping[str, Any]],
+    *,
+    now: datetime,
+    recoveries: list[Recovery],
+) -> None:
     """Write the deliveries and ring. Messages are numbered by the row of the audit trail that they tell of."""
     endpoints = list(
         Endpoint.objects.filter(workflow=handoff.workflow_id, switched_off_at=None, event_types__contains=[kind.value])
@@ -72,7 +82,7 @@ def _queue(handoff: Handoff, kind: WebhookType, message: Mapping[str, Any], *, n
             url=url,
             event_type=kind,
             sequence=handoff.audit_sequence,
-            payload=_payload(kind, message, correlation_id, handoff, now),
+            payload=_payload(kind, message_for(recovery), correlation_id, handoff, now),
             created_at=now,
             next_attempt_at=now,
         )

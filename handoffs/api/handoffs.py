@@ -18,7 +18,7 @@ from handoffs.choices import Pattern, State
 from handoffs.errors import Mistake
 from handoffs.filters import ORDERINGS, HandoffFilter
 from handoffs.models import Handoff
-from handoffs.queries import history, representation
+from handoffs.queries import history, representation, undo
 
 DEFAULT_ORDERING = "-opened_at"
 BELONGINGS = ("workflow", "case", "role", "holder")
@@ -77,14 +77,19 @@ class OneHandoff(Endpoint):
         if until_changed(handoff, _seconds(request)):
             handoff = access.handoff_for(caller(request), handoff_id)
         if handoff.state == State.RESOLVED and caller(request).is_automation:
-            handoff = self._fetched(handoff)
+            return tagged(request, self._fetched(handoff))
         return tagged(request, representation.one(handoff))
 
-    def _fetched(self, handoff: Handoff) -> Handoff:
-        """An automation that reads a decision has it."""
+    def _fetched(self, handoff: Handoff) -> dict[str, Any]:
+        """An automation that reads a decision has it, and is told what it said about undoing what it did."""
         user = caller(self.request)
         noted = receipts.note_fetched(handoff, automation=user, now=self.now)
-        return access.handoff_for(user, handoff.pk) if noted else handoff
+        handoff = access.handoff_for(user, handoff.pk) if noted else handoff
+        shown = representation.one(handoff)
+        decision = representation.final_decisions([handoff.pk]).get(handoff.pk)
+        if decision and (steps := undo.steps_of(handoff, decision)):
+            shown["decision"] = representation.decision_json(decision) | {"undo": undo.steps_by(user, steps)}
+        return shown
 
 
 class History(Endpoint):

@@ -68,6 +68,13 @@ OUTCOME = answer(
         "answers": free("JSON Schema of the answers that this outcome asks for"),
     }
 )
+UNDO = answer(
+    {
+        "attempt": uuid("The attempt that reported it"),
+        "summary": string("What was done"),
+        "undo": {"description": "As the automation posted it with action_taken"},
+    }
+)
 DECISION = answer(
     {
         "outcome": string("Key of the outcome"),
@@ -78,7 +85,9 @@ DECISION = answer(
         "context_revision": integer(least=1),
         "context_digest": string(DIGEST),
         "answers": free("By the outcome's schema"),
-    }
+        "undo": listed(UNDO, "For the automation, with roll_back: what it did, in the order in which to undo it"),
+    },
+    optional=("undo",),
 )
 RECOVERY = answer(
     {
