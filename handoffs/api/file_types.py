@@ -16,6 +16,7 @@ ACCEPTED = "PDF, PNG, JPEG, TXT, CSV, JSON, XML and EML"
 BINARY_TYPES = ("application/pdf", "image/png", "image/jpeg")
 SHOWN_INLINE = frozenset(BINARY_TYPES)
 SIGNATURES = (b"%PDF-", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+PAGE_ELEMENTS = frozenset({"html", "svg", "script", "iframe"})
 HEAD_BYTES = 64 * 1024
 CSV_ROWS_READ = 100
 _NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -72,11 +73,12 @@ def _is_json(text: str) -> bool:
 
 
 def _is_xml(text: str) -> bool:
-    """Well formed, and without a document type: that is where entities come from that blow up."""
+    """Well formed. Refused outright with a document type, whose entities may blow up, and where browsers would act."""
     if not text.lstrip().startswith("<"):
         return False
     parser = expat.ParserCreate(encoding="utf-8")
     parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler = _refuse_pages
     try:
         parser.Parse(text.lstrip().encode(), True)
     except expat.ExpatError:
@@ -86,6 +88,11 @@ def _is_xml(text: str) -> bool:
 
 def _refuse_doctype(*declaration: object) -> None:
     raise FileTypeRefused("XML with a document type declaration is not accepted; leave the DOCTYPE out.")
+
+
+def _refuse_pages(name: str, attributes: object) -> None:
+    if name.rpartition(":")[2].lower() in PAGE_ELEMENTS:
+        raise _refused()
 
 
 def _is_mail(text: str) -> bool:

@@ -1,5 +1,6 @@
 """Every refusal as an RFC 9457 problem document; the domain's errors and the framework's are translated here once."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -45,6 +46,7 @@ CODES = {
     415: "unsupported_media_type",
     429: "throttled",
 }
+_PLACE = re.compile(r"[a-z_]+(?:\[\d+\]|\.[^.\[\]/~]+)*")
 WORDS: dict[type[exceptions.APIException], str] = {
     exceptions.NotAuthenticated: "Send a token: Authorization: Bearer hd_…",
     exceptions.NotAcceptable: "Only JSON is answered here. Send Accept: application/json, or none.",
@@ -93,7 +95,14 @@ def no_such_address(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResp
 
 
 def _listed(mistakes: Sequence[Mistake]) -> list[dict[str, str]]:
-    return [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in mistakes]
+    return [{"pointer": _pointer(mistake.pointer), "detail": mistake.detail} for mistake in mistakes]
+
+
+def _pointer(place: str) -> str:
+    """Policies tell places as managers read them: `triggers[1].when` is `/triggers/1/when`."""
+    if place.startswith(("/", "?")) or not _PLACE.fullmatch(place):
+        return place
+    return "" if place == "document" else "/" + place.replace("[", ".").replace("]", "").replace(".", "/")
 
 
 def _of_framework(error: exceptions.APIException) -> dict[str, Any]:

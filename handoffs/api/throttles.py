@@ -32,6 +32,12 @@ class TokenThrottle(BaseThrottle):
         return max(1.0, self.ends_at - time.monotonic() + 1)
 
 
+def forget_all() -> None:
+    """Count from zero."""
+    with _lock:
+        _counts.clear()
+
+
 def _count(key: object, now: float) -> tuple[float, int]:
     """When the window of `key` ends, and how many requests it has with this one."""
     with _lock:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,6 +20,12 @@ from handoffs.queries import workflows as queries
 from handoffs.rules.policy_schema import policy_schema
 
 MAX_POLICY_BYTES = 1024 * 1024
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The quoted digest of the draft that you read; refused where somebody saved another one since",
+)
 PUBLISH = Shape(COMPONENTS["Publish"])
 
 
@@ -54,10 +62,13 @@ class Policy(Endpoint):
         body="PolicyDocument",
         answers={200: "PolicyVersion"},
         refuses=(403, 404, 409),
+        parameters=(IF_MATCH,),
     )
     def put(self, request: Request, key: str) -> Response:
         _managed(request, key)
-        draft = policies.save_draft(key, dict(request.data), author=caller(request), now=self.now)
+        draft = policies.save_draft(
+            key, dict(request.data), author=caller(request), now=self.now, replacing=_replacing(request)
+        )
         return Response(queries.version_json(draft))
 
 
@@ -71,11 +82,14 @@ class Publish(Endpoint):
         answers={200: "Published"},
         refuses=(403, 404, 409),
         description="Handoffs that are open keep the version they opened under.",
+        parameters=(IF_MATCH,),
     )
     def post(self, request: Request, key: str) -> Response:
         _managed(request, key)
         reason = body_of(request, PUBLISH)["reason"]
-        live, warnings = policies.publish(key, publisher=caller(request), reason=reason, now=self.now)
+        live, warnings = policies.publish(
+            key, publisher=caller(request), reason=reason, now=self.now, replacing=_replacing(request)
+        )
         told = [{"place": warning.place, "message": warning.message} for warning in warnings]
         return Response({"policy": queries.version_json(live), "warnings": told})
 
@@ -86,6 +100,12 @@ class PolicySchema(Endpoint):
     @one_object("getPolicySchema", "Read the JSON Schema of policies", "PolicySchema")
     def get(self, request: Request) -> Response:
         return tagged(request, _schema())
+
+
+def _replacing(request: Request) -> str | None:
+    """The digest of the draft that the caller read, as the action knows it."""
+    tag = request.headers.get("If-Match")
+    return tag.strip('"').removeprefix("sha256:") if tag else None
 
 
 def _schema() -> dict[str, Any]:

@@ -30,7 +30,7 @@ def text(description: str = "", *, most: int, least: int = 0) -> Schema:
 def line(description: str = "", *, most: int) -> Schema:
     """A text without control characters, and not blank."""
     words = "Write at least one visible character, and no control characters."
-    return text(description, most=most, least=1) | {"pattern": VISIBLE, "errorMessage": words}
+    return text(description, most=most) | {"pattern": VISIBLE, "errorMessage": words}
 
 
 def web_address(description: str = "") -> Schema:
