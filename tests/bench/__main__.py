@@ -1,0 +1,132 @@
+"""`make bench`: measures the desk over HTTP beside the floor of the same stack, in one run, and prints a table."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+CALLS = int(os.environ.get("BENCH_CALLS", "600"))
+OPEN_HANDOFFS = int(os.environ.get("BENCH_OPEN", "10000"))
+CLIENTS = (1, 4)
+
+
+def main() -> None:
+    folder = Path(tempfile.gettempdir()) / f"desk-bench-{os.getpid()}"
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "tests.bench.settings",
+        "DATA_DIR": str(folder),
+        "LOG_LEVEL": "ERROR",
+        "HANDOFFS_API_REQUESTS_PER_MINUTE": "100000000",
+    }
+    from config import embedded
+
+    try:
+        with embedded.services(folder):
+            import django
+
+            django.setup()
+            _measure()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _functions()
+
+
+def _measure() -> None:
+    from tests.bench import stage
+
+    headers = stage.prepare()
+    port = stage.free_port()
+    with stage.web(port):
+        print(f"{'':58} {'rate':>11} {'p50 ms':>9} {'p95 ms':>9}  against the floor")
+        for clients in CLIENTS:
+            _creates(port, headers, clients)
+            _journeys(port, headers, clients)
+        began = time.perf_counter()
+        stage.many_handoffs(OPEN_HANDOFFS)
+        print(f"({OPEN_HANDOFFS} open handoffs copied in {time.perf_counter() - began:.1f} s)")
+        _pages(port, headers["session"])
+
+
+def _creates(port: int, headers: dict[str, Any], clients: int) -> None:
+    """Creating, and proceeding, beside one bare INSERT and five rows through the ORM."""
+    from tests.bench.load import Caller, measure
+
+    caller = partial(Caller, port, headers["automation"])
+    run: Callable[..., Any] = partial(measure, make_caller=caller, calls=CALLS, callers=clients)
+    run("warm-up", act=lambda one, n: one.post("/floor/one/", _body(f"W{clients}-{n}")))
+    one = run("floor: DRF view, one INSERT", act=lambda c, n: c.post("/floor/one/", _body(f"O{clients}-{n}")))
+    five = run(
+        "floor: DRF view, five rows through the ORM", act=lambda c, n: c.post("/floor/five/", _body(f"F{clients}-{n}"))
+    )
+    proceed = run("attempt that proceeds", act=lambda c, n: _report(c, f"P{clients}-{n}", variance="0.4"))
+    create = run("attempt that opens a handoff", act=lambda c, n: _report(c, f"C{clients}-{n}", variance="4.2"))
+    print(one.row(), five.row(), proceed.row(one), create.row(five), sep="\n")
+
+
+def _journeys(port: int, headers: dict[str, Any], clients: int) -> None:
+    """Create, accept, decide over HTTP, beside the same three steps of a bare DRF app."""
+    from tests.bench.load import Caller, measure
+
+    def bare(caller: Caller, number: int) -> None:
+        made = caller.post("/floor/five/", _body(f"B{clients}-{number}"))
+        for state in ("in_progress", "resolved"):
+            caller.post(f"/floor/{made['id']}/{state}/", {})
+
+    def desk(caller: Caller, number: int) -> None:
+        handoff = _report(caller, f"J{clients}-{number}", variance="4.2")["handoff"]
+        reviewer = headers["reviewer"]
+        address = f"/api/v1/handoffs/{handoff['id']}"
+        caller.post(f"{address}/accept/", {}, **reviewer)
+        decision = {"outcome": "approve_and_pay", "context_digest": handoff["context_digest"]}
+        caller.post(f"{address}/decide/", decision, **reviewer)
+
+    run: Callable[..., Any] = partial(
+        measure, make_caller=partial(Caller, port, headers["automation"]), calls=CALLS // 3, callers=clients
+    )
+    floor = run("floor: create, accept, decide in a bare DRF app", act=bare)
+    print(floor.row(), run("create, accept, decide", act=desk).row(floor), sep="\n")
+
+
+def _pages(port: int, session: dict[str, str]) -> None:
+    from handoffs.models import Handoff
+    from tests.bench.load import Caller, measure
+
+    handoff = Handoff.objects.open().most_urgent_first()[100]
+    run: Callable[..., Any] = partial(measure, make_caller=partial(Caller, port, session), calls=CALLS // 3, callers=1)
+    print(run(f"queue page, {OPEN_HANDOFFS} open", act=lambda c, n: c.get("/")).row())
+    print(run(f"case page, {OPEN_HANDOFFS} open", act=lambda c, n: c.get(f"/handoffs/{handoff.pk}/")).row())
+
+
+def _report(caller: Any, reference: str, *, variance: str) -> Any:
+    from tests.factories import DATA
+
+    body = _body(reference) | {"data": {**DATA, "price_variance_percent": variance}}
+    return caller.post("/api/v1/cases/", body, **{"Idempotency-Key": reference})
+
+
+def _body(reference: str) -> dict[str, Any]:
+    from tests.factories import DATA
+
+    return {"workflow": "invoice-matching", "reference": reference, "data": dict(DATA), "confidence": 0.93}
+
+
+def _functions() -> None:
+    """The benchmarks of single functions, by pytest-benchmark."""
+    columns = "--benchmark-columns=min,median,ops"
+    command = [sys.executable, "-m", "pytest", "tests/bench", "-q", "-p", "no:randomly", "-m", "", columns]
+    subprocess.run([*command, "--benchmark-only"], check=True, env=_plain_environment())
+
+
+def _plain_environment() -> dict[str, str]:
+    ours = ("DJANGO_SETTINGS_MODULE", "DATA_DIR", "LOG_LEVEL")
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
+if __name__ == "__main__":
+    main()
