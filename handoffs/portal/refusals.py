@@ -77,11 +77,17 @@ def refusal_of(error: DeskError, *, now: datetime) -> Refusal:
     when = f" That was {wording.ago(datetime.fromisoformat(moment), now=now)}." if moment else ""
     mistakes = " ".join(mistake.detail for mistake in error.mistakes) if isinstance(error, Invalid) else ""
     return Refusal(
-        title=error.title,
+        title=_title(error),
         text=(mistakes or error.message) + when,
         next=next((words for kind, words in NEXT.items() if isinstance(error, kind)), ""),
         changes=list(error.details.get("changes") or ()),
     )
+
+
+def _title(error: DeskError) -> str:
+    if isinstance(error, AlreadyAccepted):
+        return f"{error.details['holder']} was faster"
+    return "The case changed while you were looking" if isinstance(error, ContextChanged) else error.title
 
 
 def _seen(request: HttpRequest, handoff_id: Any) -> Any:

@@ -82,7 +82,7 @@ WORDS: dict[Event, tuple[str, Callable[[Details], str]]] = {
 def told(row: TrailRow) -> Told:
     """A row of the trail as a line of the history."""
     icon, words = WORDS[row.event]
-    questions = "\n".join(f"? {question}" for question in row.details.get("questions", ()))
+    questions = "\n".join(f"– {question}" for question in row.details.get("questions", ()))
     reason = "\n".join(part for part in (row.reason, questions) if part)
     return Told(icon=icon, text=words(row.details), actor=row.actor, at=row.at, reason=reason)
 
