@@ -258,9 +258,10 @@ STORAGES = {
     },
 }
 
-vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+# the demo writes to nobody: its mails are kept, and shown under "Sent mail"
+vars().update(env.email_url("EMAIL_URL", default="dummymail://" if HANDOFFS_DEMO else "consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{SITE_NAME} <desk@{urlsplit(DESK_URL).hostname}>")
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT = 5
 
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,

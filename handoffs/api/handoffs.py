@@ -18,7 +18,7 @@ from handoffs.choices import Pattern, State
 from handoffs.errors import Mistake
 from handoffs.filters import ORDERINGS, HandoffFilter
 from handoffs.models import Handoff
-from handoffs.queries import history, representation, undo
+from handoffs.queries import due, history, representation, undo
 
 DEFAULT_ORDERING = "-opened_at"
 BELONGINGS = ("workflow", "case", "role", "holder")
@@ -108,6 +108,15 @@ class History(Endpoint):
         handoff = access.handoff_for(caller(request), handoff_id)
         page = Cursor("sequence")
         return page.get_paginated_response(history.rows_json(page.paginate_queryset(history.trail(handoff), request)))
+
+
+class Sla(Endpoint):
+    """`/handoffs/{id}/sla/`: why it is due then, as the counted, closed and paused stretches that lead there."""
+
+    @one_object("getSla", "See why a handoff is due when it is", "Sla", refuses=(404,))
+    def get(self, request: Request, handoff_id: str) -> Response:
+        handoff = access.handoff_for(caller(request), handoff_id)
+        return tagged(request, due.sla_json(handoff, now=self.now))
 
 
 def _seconds(request: Request) -> int:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("handoffs/take-next/", work.TakeNext.as_view(), name="api-take-next"),
     path(HANDOFF, handoffs.OneHandoff.as_view(), name="api-handoff"),
     path(f"{HANDOFF}history/", handoffs.History.as_view(), name="api-history"),
+    path(f"{HANDOFF}sla/", handoffs.Sla.as_view(), name="api-sla"),
     path(f"{HANDOFF}accept/", work.Accept.as_view(), name="api-accept"),
     path(f"{HANDOFF}release/", work.Release.as_view(), name="api-release"),
     path(f"{HANDOFF}return/", work.Return.as_view(), name="api-return"),

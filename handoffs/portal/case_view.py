@@ -13,11 +13,13 @@ from handoffs import access
 from handoffs.choices import Event, ReasonRule, State
 from handoffs.models import Decision, Handoff
 from handoffs.portal import wording
+from handoffs.portal.due import DueLine, due_line
 from handoffs.portal.facts import Fact, facts_of, safe_url
 from handoffs.portal.previews import kind_of
 from handoffs.portal.shell import visible_to
 from handoffs.portal.story import Told, Way, told, way_back
 from handoffs.queries.case import CasePage, case_page
+from handoffs.queries.due import due_stories
 
 VERBS = ("accept", "release", "escalate", "return", "confirm", "object", "reopen", "note")
 QUIET_EVENTS = frozenset({Event.NOTE_ADDED})
@@ -136,6 +138,13 @@ class CaseView:
     @property
     def history(self) -> list[Told]:
         return [told(row) for row in reversed(self.page.trail) if row.event not in QUIET_EVENTS]
+
+    @property
+    def due_stories(self) -> tuple[DueLine, ...]:
+        """Why it is due then, while that matters."""
+        if not self.handoff.is_open:
+            return ()
+        return tuple(due_line(story) for story in due_stories(self.handoff, now=self.now))
 
     @property
     def held_since(self) -> datetime:

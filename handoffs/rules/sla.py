@@ -154,6 +154,11 @@ def explain_due(
     return explain(calendar, clock.clock_started_at, due_at or now, _pauses_of(clock, target))
 
 
+def allowed_seconds(sla: Sla, target: Target) -> int | None:
+    """How long the policy allows for the target, in its calendar; None where it sets no limit."""
+    return _seconds_of(sla, target)
+
+
 def _after(calendar: Calendar, clock: ClockFacts, seconds: int | None, pauses: tuple[Pause, ...]) -> datetime | None:
     return None if seconds is None else add_with_pauses(calendar, clock.clock_started_at, seconds, pauses)
 

@@ -32,6 +32,8 @@ from handoffs.choices import (
     RecoveryState,
     State,
 )
+from handoffs.rules.calendars import StretchKind
+from handoffs.rules.sla import Target
 
 MAX_QUESTIONS = 20
 DIGEST = "sha256: and the SHA-256 of the context package in hexadecimal"
@@ -198,6 +200,20 @@ RECEIPT = request(
 )
 RECEIPT_ANSWER = answer({"recovery": listed(ref("Recovery")), "state": one_of(State, "Of the handoff now")})
 
+STRETCH = answer({"kind": one_of(StretchKind), "from": moment(), "to": moment(), "seconds": integer()})
+SLA_TARGET = answer(
+    {
+        "target": one_of(Target),
+        "due_at": nullable(moment("Null while the clock stands still before it")),
+        "allowed_seconds": nullable(integer("Of the calendar's time")),
+        "calendar": string(),
+        "time_zone": string(),
+        "fixed": boolean("The automation gave this deadline; pauses do not move it"),
+        "stretches": listed(STRETCH, "From the start of the clock to the due time, or to now"),
+    }
+)
+SLA = answer({"handoff": uuid(), "targets": listed(SLA_TARGET)})
+
 COMPONENTS: dict[str, Schema] = {
     "Handoff": HANDOFF,
     "HandoffPage": page_of(ref("Handoff")),
@@ -212,6 +228,7 @@ COMPONENTS: dict[str, Schema] = {
     "Receipt": RECEIPT,
     "ReceiptAnswer": RECEIPT_ANSWER,
     "Release": RELEASE,
+    "Sla": SLA,
     "Return": RETURN,
     "TakeNext": TAKE_NEXT,
     "WithReason": WITH_REASON,

@@ -81,6 +81,7 @@ def _look_for_itself() -> None:
     close_old_connections()
     try:
         jobs.deliver()
+        jobs.notify()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("work_without_database: %s", error)
     except Exception:
