@@ -34,7 +34,7 @@ types: dev ## Check the types
 	$(BIN)/mypy
 
 bench: dev ## Measure, and print a table beside the floors
-	$(BIN)/python -m pytest tests/bench -m bench -p no:randomly
+	$(BIN)/python -m tests.bench
 
 faults: dev ## Kill, freeze and fill things, and check the invariants after each
 	$(BIN)/python -m pytest tests/faults -m "fault or not fault" -p no:randomly

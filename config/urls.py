@@ -1,14 +1,16 @@
 """Which door stands behind which address."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from config import health
+from handoffs.api import problems
 
 urlpatterns = [
     path("healthz", health.process, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),
+    re_path("^api/(?!v1/)", problems.no_such_address),
     path("accounts/", include("accounts.urls")),
     path("api/v1/", include("handoffs.api.urls")),
     path("", include("handoffs.portal.urls")),
