@@ -1,6 +1,7 @@
 """The house rules that no single room can keep alone."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.template import engines
+from django.utils.module_loading import import_string
 
 ROOT = Path(settings.BASE_DIR)
 CODE = [path for room in ("accounts", "config", "handoffs", "examples") for path in sorted((ROOT / room).rglob("*.py"))]
@@ -59,3 +61,9 @@ def _longer_than(path: Path, limit: int) -> list[str]:
         for node in functions
         if node.end_lineno - node.lineno + 1 > limit
     ]
+
+
+def test_every_job_name_resolves():
+    names = {name for path in OURS for name in re.findall(r"\"(handoffs\.jobs\.\w+)\"", path.read_text())}
+    assert names
+    assert [name for name in names if not callable(import_string(name))] == []
