@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from django.views.defaults import server_error as plain_server_error
 
 from config.middleware import unavailable
+from handoffs.api import problems
 from handoffs.models import Delivery, Handoff, SweepHeartbeat
 
 TOLERANCE = timedelta(seconds=60)
@@ -39,7 +40,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """The page for an error that no view answered; an unreachable database is not an error of ours."""
     if isinstance(sys.exception(), OperationalError | InterfaceError):
         return unavailable(request)
-    return plain_server_error(request)
+    return problems.our_mistake() if request.path.startswith("/api/") else plain_server_error(request)
 
 
 def _database_now() -> datetime:
