@@ -68,15 +68,21 @@ def handoffs_for(user: User) -> QuerySet[Handoff]:
 
 def handoff_for(user: User, handoff_id: uuid.UUID | str) -> Handoff:
     """One visible handoff with its workflow, case, role and holder. Raises NotThere."""
-    found = (
-        handoffs_for(user)
-        .filter(pk=_uuid(handoff_id))
-        .select_related("workflow", "case", "role", "holder", "opened_by", "offered_to")
-        .first()
-    )
-    if found is None:
+    related = ("workflow", "case", "role", "holder", "opened_by", "offered_to")
+    found = Handoff.objects.filter(pk=_uuid(handoff_id)).select_related(*related).first()
+    if found is None or not _sees(user, found):
         raise NotThere("There is no such handoff, or it was never routed to one of your roles.")
     return found
+
+
+def _sees(user: User, handoff: Handoff) -> bool:
+    """The same as `handoffs_for`; what the usual case needs is on the row already."""
+    if user.workflow_scope is not None and handoff.workflow.key not in user.workflow_scope:
+        return False
+    of_the_role = (
+        user.is_active and not user.is_automation and not role_ids_of(user).isdisjoint(handoff.routed_role_ids)
+    )
+    return of_the_role or handoffs_for(user).filter(pk=handoff.pk).exists()
 
 
 def document_for(user: User, document_id: uuid.UUID | str) -> Document:

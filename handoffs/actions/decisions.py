@@ -12,13 +12,13 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from handoffs.actions import audit, notifications, recovery
-from handoffs.actions.context import locked, package_of
+from handoffs.actions.context import locked
 from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_proposal, require_reason, save_and_tell, wind
 from handoffs.choices import DecidedBy, DecisionStatus, Event, ReasonRule
 from handoffs.errors import ContextChanged, DeadlinePassed, Invalid, Mistake
 from handoffs.models import CLOCK, Actor, ContextRevision, Decision, Handoff
 from handoffs.queries.policies import policy_of
-from handoffs.queries.representation import rfc3339
+from handoffs.queries.representation import package_of, rfc3339
 from handoffs.rules import package as packages
 from handoffs.rules.conditions import Truth
 from handoffs.rules.policy import Outcome
@@ -141,7 +141,7 @@ def _save_before_cut_off(handoff: Handoff, event: Event, decision: Decision, *, 
 
 def _finish(handoff: Handoff, decision: Decision, now: datetime) -> None:
     decision.save()
-    recovery.announce(handoff, decision, now=now, package=package_of(handoff))
+    recovery.announce(handoff, decision, now=now)
 
 
 def _proposal(handoff: Handoff) -> Decision:

@@ -197,14 +197,14 @@ def _opened(visit: Visit, evaluation: Evaluation, package: Mapping[str, Any], *,
     attempt = attempt_of(visit, evaluation, evaluation.verdict, handoff=handoff)
     context.freeze(handoff, package, attempt=attempt, now=visit.now)
     context.attach(handoff, visit.documents)
-    recovery.tell(handoff, WebhookType.OPENED, now=visit.now, package=package)
+    recovery.tell(handoff, WebhookType.OPENED, now=visit.now)
     availability.pass_on_if_nobody(handoff, now=visit.now)
     told = answer(attempt, visit, 201, {"handoff": representation.handoff_json(handoff, package=package)})
     attempt.save(force_insert=True)
     return told
 
 
-def _new_handoff(visit: Visit, evaluation: Evaluation, package: Mapping[str, Any], case: Case) -> Handoff:
+def _new_handoff(visit: Visit, evaluation: Evaluation, package: dict[str, Any], case: Case) -> Handoff:
     assert evaluation.primary is not None
     assert evaluation.routing is not None
     role = Group.objects.get(name=evaluation.routing.role)

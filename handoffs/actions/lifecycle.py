@@ -11,7 +11,7 @@ from django.db.models import Q
 from accounts.models import User
 from handoffs import access
 from handoffs.actions import audit, notifications, recovery, reminders
-from handoffs.actions.context import locked, package_of
+from handoffs.actions.context import locked
 from handoffs.choices import HELD_STATES, PRIORITY_RANKS, DecisionStatus, Event, State, WebhookType
 from handoffs.errors import (
     AlreadyAccepted,
@@ -126,7 +126,7 @@ def return_(handoff: Handoff, *, reviewer: User, reason: str, questions: list[st
     handoff.return_(now=now)
     said = {"reason": reason, "questions": asked}
     save_and_tell(handoff, Event.RETURNED, by=Actor.of(reviewer), now=now, reason=reason, details=said)
-    recovery.tell(handoff, WebhookType.RETURNED, now=now, package=package_of(handoff), extra={"returned": said})
+    recovery.tell(handoff, WebhookType.RETURNED, now=now, extra={"returned": said})
     return handoff
 
 
@@ -179,7 +179,7 @@ def take_back(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> Non
     handoff.withdraw(now=now)
     extra = {"withdrawn": {"reason": reason}}
     save_and_tell(handoff, Event.WITHDRAWN, by=by, now=now, reason=reason)
-    recovery.tell(handoff, WebhookType.WITHDRAWN, now=now, package=package_of(handoff), extra=extra)
+    recovery.tell(handoff, WebhookType.WITHDRAWN, now=now, extra=extra)
 
 
 def open_again(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
@@ -210,7 +210,7 @@ def save_and_tell(
     audit.record(handoff, event, actor=by, now=now, reason=reason, details=details)
     notifications.overtake(handoff, now=now)
     if kind is not None:
-        recovery.tell(handoff, kind, now=now, package=package_of(handoff), extra=None)
+        recovery.tell(handoff, kind, now=now, extra=None)
 
 
 def wind(handoff: Handoff, *, now: datetime) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from handoffs.actions import audit, context, lifecycle
-from handoffs.actions.context import locked, package_of
+from handoffs.actions.context import locked
 from handoffs.actions.reports import Answer, Visit, answer, attempt_of, package_for, root_cause
 from handoffs.choices import Event, Pattern, ProceedReason, State, Verdict
 from handoffs.models import Actor, Attempt, Handoff
 from handoffs.queries import representation
 from handoffs.queries.failures import open_outages
 from handoffs.queries.policies import policy_of
+from handoffs.queries.representation import package_of
 from handoffs.rules import outages
 from handoffs.rules import package as packages
 from handoffs.rules.evaluate import Evaluation, evaluate, suggest
@@ -87,13 +88,13 @@ def _papers(package: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [(document["sha256"], document["name"], document["title"]) for document in package["documents"]]
 
 
-def _resubmit(visit: Visit, handoff: Handoff, package: Mapping[str, Any], attempt: Attempt) -> None:
+def _resubmit(visit: Visit, handoff: Handoff, package: dict[str, Any], attempt: Attempt) -> None:
     handoff.resubmit(now=visit.now)
     lifecycle.wind(handoff, now=visit.now)
     _revise(visit, handoff, package, attempt, Event.RESUBMITTED)
 
 
-def _revise(visit: Visit, handoff: Handoff, package: Mapping[str, Any], attempt: Attempt, event: Event) -> None:
+def _revise(visit: Visit, handoff: Handoff, package: dict[str, Any], attempt: Attempt, event: Event) -> None:
     changes = packages.changes(package_of(handoff), package)
     handoff.context_revision_number += 1
     context.take_over(handoff, package)

@@ -9,7 +9,7 @@ from handoffs.choices import DEFAULT_WEBHOOK_TYPES, RecoveryState, WebhookType
 from handoffs.models import Attempt, Decision, Delivery, Endpoint, Handoff, Recovery
 from handoffs.queries import undo
 from handoffs.queries.policies import policy_of
-from handoffs.queries.representation import decision_json, handoff_json, rfc3339
+from handoffs.queries.representation import decision_json, handoff_json, package_of, rfc3339
 
 
 def tell(
@@ -17,15 +17,17 @@ def tell(
     kind: WebhookType,
     *,
     now: datetime,
-    package: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Queue a message about `handoff` for every endpoint and caller that wants this kind."""
-    message = {**handoff_json(handoff, package=package), **(extra or {})}
-    _queue(handoff, kind, lambda recovery: message, now=now, recoveries=[])
+
+    def message_for(recovery: Recovery | None) -> Mapping[str, Any]:
+        return {**handoff_json(handoff, package=package_of(handoff)), **(extra or {})}
+
+    _queue(handoff, kind, message_for, now=now, recoveries=[])
 
 
-def announce(handoff: Handoff, decision: Decision, *, now: datetime, package: Mapping[str, Any]) -> None:
+def announce(handoff: Handoff, decision: Decision, *, now: datetime) -> None:
     """Create one recovery per caller of the handoff, and queue the decision for each of them."""
     due_at = now + timedelta(seconds=policy_of(handoff.policy_version_id).recovery.receipt_within_seconds)
     recoveries = [
@@ -45,9 +47,10 @@ def announce(handoff: Handoff, decision: Decision, *, now: datetime, package: Ma
     ]
     Recovery.objects.bulk_create(recoveries)
     steps = undo.steps_of(handoff, decision)
-    shown, decided = handoff_json(handoff, package=package, recoveries=recoveries), decision_json(decision)
+    decided = decision_json(decision)
 
     def message_for(recovery: Recovery | None) -> Mapping[str, Any]:
+        shown = handoff_json(handoff, package=package_of(handoff), recoveries=recoveries)
         return {**shown, "decision": decided | ({"undo": undo.steps_for(recovery, steps)} if steps else {})}
 
     _queue(handoff, WebhookType.RESOLVED, message_for, now=now, recoveries=recoveries)

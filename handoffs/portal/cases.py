@@ -14,6 +14,7 @@ from handoffs.portal.doors import move, page
 from handoffs.portal.facts import fact_of
 from handoffs.portal.story import way_back
 from handoffs.queries.case import current_decision, recoveries_of
+from handoffs.queries.representation import package_of
 
 
 @page
@@ -40,7 +41,7 @@ def reveal(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     key = request.POST.get("key", "")
     value = context.reveal_field(handoff, key, reader=request.user, now=timezone.now())  # type: ignore[arg-type]
     if request.htmx:  # type: ignore[attr-defined]
-        shown = next(fact for fact in context.package_of(handoff)["fields"] if fact["key"] == key)
+        shown = next(fact for fact in package_of(handoff)["fields"] if fact["key"] == key)
         fact = fact_of(shown, fired=False, revealed={key: value})
         return _private(render(request, "_value.html", {"fact": fact, "handoff": handoff}))
     as_it_is_now = access.handoff_for(request.user, handoff_id)  # type: ignore[arg-type]

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import F
+
 from handoffs.choices import DecisionStatus
 from handoffs.models import ContextRevision, Decision, Handoff, PolicyVersion, Recovery
 from handoffs.queries.policies import policy_of
@@ -46,21 +48,31 @@ def one(handoff: Handoff) -> dict[str, Any]:
     return many([handoff])[0]
 
 
+def package_of(handoff: Handoff) -> dict[str, Any]:
+    """The handoff's current context package; read once per object and revision, as revisions are frozen."""
+    number, package = getattr(handoff, "_package", (0, {}))
+    if number != handoff.context_revision_number:
+        number = handoff.context_revision_number
+        revisions = ContextRevision.objects.values_list("package", flat=True)
+        package = revisions.get(handoff=handoff, number=number)
+        remember(handoff, package)
+    return package
+
+
+def remember(handoff: Handoff, package: dict[str, Any]) -> None:
+    """Spare `package_of` the reading: this is the package of the handoff's current revision."""
+    handoff._package = (handoff.context_revision_number, package)  # type: ignore[attr-defined]
+
+
 def many(handoffs: list[Handoff]) -> list[dict[str, Any]]:
     """The contract's objects of stored handoffs, in a number of queries that does not grow with them."""
-    ids = [handoff.pk for handoff in handoffs]
-    packages = {
-        (row["handoff_id"], row["number"]): row["package"]
-        for row in ContextRevision.objects.filter(handoff__in=ids).values("handoff_id", "number", "package")
-    }
-    decisions = final_decisions(ids)
-    recoveries: dict[Any, list[Recovery]] = {}
-    for recovery in Recovery.objects.filter(decision__in=[d.pk for d in decisions.values()]).order_by("created_at"):
-        recoveries.setdefault(recovery.handoff_id, []).append(recovery)
+    packages = _packages(handoffs)
+    decisions = final_decisions([handoff.pk for handoff in handoffs if handoff.resolved_at])
+    recoveries = _recoveries(decisions.values())
     return [
         handoff_json(
             handoff,
-            package=packages[handoff.pk, handoff.context_revision_number],
+            package=packages[handoff.pk],
             decision=decisions.get(handoff.pk),
             recoveries=recoveries.get(handoff.pk, ()),
         )
@@ -68,10 +80,29 @@ def many(handoffs: list[Handoff]) -> list[dict[str, Any]]:
     ]
 
 
-def final_decisions(handoff_ids: Iterable[Any]) -> dict[Any, Decision]:
+def _packages(handoffs: list[Handoff]) -> dict[Any, dict[str, Any]]:
+    if len(handoffs) == 1:
+        return {handoffs[0].pk: package_of(handoffs[0])}
+    current = ContextRevision.objects.filter(handoff__in=handoffs, number=F("handoff__context_revision_number"))
+    return dict(current.values_list("handoff_id", "package"))
+
+
+def _recoveries(decisions: Iterable[Decision]) -> dict[Any, list[Recovery]]:
+    found: dict[Any, list[Recovery]] = {}
+    ids = [decision.pk for decision in decisions]
+    for recovery in Recovery.objects.filter(decision__in=ids).order_by("created_at") if ids else ():
+        found.setdefault(recovery.handoff_id, []).append(recovery)
+    return found
+
+
+def final_decisions(handoff_ids: list[Any]) -> dict[Any, Decision]:
     """The last final decision of each handoff that is resolved now, by handoff id."""
+    if not handoff_ids:
+        return {}
     decisions = (
-        Decision.objects.filter(handoff__in=handoff_ids, status=DecisionStatus.FINAL, handoff__resolved_at__isnull=False)
+        Decision.objects.filter(
+            handoff__in=handoff_ids, status=DecisionStatus.FINAL, handoff__resolved_at__isnull=False
+        )
         .select_related("decided_by")
         .order_by("resolution_number")
     )
