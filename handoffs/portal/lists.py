@@ -66,7 +66,7 @@ def news(request: HttpRequest) -> HttpResponse:
 def mine(request: HttpRequest) -> HttpResponse:
     """What the reader holds, returned, or is offered first."""
     now = timezone.now()
-    found = inbox.work_of(request.user, visible_to(request.user))
+    found = inbox.work_of(request.user, visible_to(request.user))  # type: ignore[arg-type]
     listing = inbox.most_urgent(found, page=_page_number(request))
     actions = [{"url": reverse("queue"), "label": "Open the queue"}]
     text = "Accept something from the queue, or press t to take what is due first."
