@@ -13,6 +13,7 @@ from handoffs.actions import audit
 from handoffs.choices import Event
 from handoffs.errors import Invalid, Mistake, NotAllowed
 from handoffs.models import Actor, Attempt, ContextRevision, Document, DocumentContent, Handoff, Note, Workflow
+from handoffs.queries.representation import package_of, remember
 from handoffs.rules import package as packages
 
 UNREFERENCED_FOR = timedelta(hours=24)
@@ -31,8 +32,9 @@ def freeze(handoff: Handoff, package: Mapping[str, Any], *, attempt: Attempt, no
     )
 
 
-def take_over(handoff: Handoff, package: Mapping[str, Any]) -> None:
+def take_over(handoff: Handoff, package: dict[str, Any]) -> None:
     """Show `package` on the handoff from now on; the caller freezes it and saves the handoff."""
+    remember(handoff, package)
     handoff.summary = package["summary"]
     handoff.headline = packages.headline(package)
     handoff.context_digest = packages.digest(package)
@@ -142,14 +144,6 @@ def reveal_field(handoff: Handoff, key: str, *, reader: User, now: datetime) -> 
     _touch(handoff, reader, now)
     audit.record(handoff, Event.FIELD_REVEALED, actor=Actor.of(reader), now=now, details={"field": key})
     return fact["value"]
-
-
-def package_of(handoff: Handoff) -> dict[str, Any]:
-    """The handoff's current package."""
-    package: dict[str, Any] = ContextRevision.objects.values_list("package", flat=True).get(
-        handoff=handoff, number=handoff.context_revision_number
-    )
-    return package
 
 
 def locked(handoff: Handoff) -> Handoff:
