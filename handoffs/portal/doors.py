@@ -25,6 +25,11 @@ def move(view: View) -> View:
     return _door(view, ["POST"])
 
 
+def change(view: View) -> View:
+    """A view that shows a form and takes it."""
+    return _door(view, ["GET", "HEAD", "POST"])
+
+
 def _door(view: View, methods: list[str]) -> View:
     @wraps(view)
     def through(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:

@@ -18,11 +18,11 @@ register = template.Library()
 
 SPRITE = frozenset(
     """
-    arrow-left arrow-up arrow-up-right badge-check bell chevron-down chevron-right circle-check circle-dashed
+    arrow-down arrow-left arrow-up arrow-up-right badge-check bell chevron-down chevron-right circle-check circle-dashed
     circle-pause circle-x clock corner-up-left download eye file-text hourglass image inbox info key-round keyboard
-    layers loader-circle lock log-out menu message-square monitor moon octagon-alert pencil refresh-cw route search
-    send settings shield-check signal-high signal-low signal-medium sun triangle-alert undo-2 user user-check users
-    x zap
+    layers loader-circle lock log-out menu message-square monitor moon octagon-alert pencil plus refresh-cw route search
+    send settings shield-check signal-high signal-low signal-medium sliders-horizontal sun
+    trash-2 triangle-alert undo-2 user user-check users x zap
     """.split()  # noqa: SIM905 - forty quoted names would not read better
 )
 PRIORITY_ICONS = {"low": "signal-low", "normal": "signal-medium", "high": "signal-high", "urgent": "octagon-alert"}

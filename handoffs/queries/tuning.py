@@ -165,6 +165,12 @@ def one_of(workflow: Workflow, attempt_id: uuid.UUID | None, *, policy: Policy) 
     return (attempt, _stored(attempt)) if attempt else None
 
 
+def latest_references(workflow: Workflow, *, limit: int = 50) -> list[tuple[uuid.UUID, str]]:
+    """(attempt, reference) of the last attempts, to choose from."""
+    rows = Attempt.objects.filter(case__workflow=workflow).order_by("-id")
+    return list(rows.values_list("id", "case__reference")[:limit])
+
+
 def judge(policy: Policy, stored: Stored) -> Evaluation:
     """The verdict of a policy on a stored attempt, by the function that judges live ones."""
     return evaluate(stored.facts, policy, stored.history, at=stored.received_at)
@@ -195,7 +201,10 @@ class _Past:
     """What happened on the cases of some attempts before each of them, in two queries."""
 
     def __init__(self, attempts: Iterable[Attempt]) -> None:
+        attempts = list(attempts)
         cases = {attempt.case_id for attempt in attempts}
+        failed = [(each.received_at, each.error_type, each.case.reference) for each in attempts if each.error_type]
+        self.failed = sorted(failed)
         self.attempts: dict[Any, list[tuple[datetime, str]]] = {case: [] for case in cases}
         self.ended: dict[Any, list[datetime]] = {case: [] for case in cases}
         rows = Attempt.objects.filter(case__in=cases).order_by("-id").values_list("case", "received_at", "error_type")
@@ -213,7 +222,8 @@ class _Past:
         fresh = [then for then, error in earlier if not error]
         since = max([*fresh, *(ended for ended in self.ended[attempt.case_id] if ended < at)], default=None)
         failures = tuple((then, error) for then, error in earlier if error and (since is None or then > since))
-        return FailureHistory(attempts=len(earlier), case_failures=failures)
+        alike = tuple(failure for failure in self.failed if failure[0] < at and failure[1] == attempt.error_type)
+        return FailureHistory(attempts=len(earlier), case_failures=failures, workflow_failures=alike)
 
 
 class _Tally:

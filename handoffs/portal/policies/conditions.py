@@ -39,6 +39,17 @@ class Leaf:
     errors: list[str] = field(default_factory=list)
 
     is_group = False
+    known: bool = True
+
+    @property
+    def unlisted(self) -> bool:
+        """The field is one that the builder does not list, or no longer there."""
+        return bool(self.field) and not self.known
+
+    @property
+    def value_unlisted(self) -> bool:
+        """The value is none of the choices."""
+        return bool(self.value) and self.value not in dict(self.choices)
 
 
 @dataclass(kw_only=True)
@@ -181,6 +192,7 @@ def _leaf(part: Mapping[str, Any], name: str, place: str, schema: DataSchema) ->
         value=value_text(part.get("value")),
         input=input_kind,
         choices=choices,
+        known=path in schema.paths(),
         was=carried({"field": path, "value": part.get("value")}),
     )
 

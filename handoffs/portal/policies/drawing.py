@@ -14,6 +14,7 @@ from handoffs.portal.policies.words import Words, mapped
 from handoffs.rules.data_schema import DataSchema
 from handoffs.rules.problems import Problem
 
+ROW_OF = re.compile(r"f-(.+?\.\d+)(?:\.|\Z)")
 LAST_PART = re.compile(r"(\.[^.\[\]]*|\[\d+\])\Z")
 
 
@@ -76,6 +77,12 @@ class Found:
     anchor: str
     section: str
     here: bool
+
+    @property
+    def row(self) -> str:
+        """The row to open for it, such as `triggers.1`."""
+        found = ROW_OF.match(self.anchor)
+        return found[1] if found else ""
 
 
 @dataclass(kw_only=True)
