@@ -18,6 +18,7 @@ from handoffs.queries import inbox
 THEMES = ("light", "dark")
 THEME_COOKIE, SHORTCUTS_COOKIE = "desk_theme", "desk_shortcuts"
 PAGES = (("queue", "inbox", "Queue"), ("mine", "user-check", "My work"), ("cases", "layers", "All cases"))
+MANAGER_PAGES = (("policies", "sliders-horizontal", "Policies"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +87,11 @@ class Shell:
     @property
     def nav(self) -> Iterator[NavItem]:
         counts = {"queue": self.tallies.waiting, "mine": self.tallies.mine}
-        for key, icon, label in PAGES:
+        for key, icon, label in (*PAGES, *(MANAGER_PAGES if access.is_manager(self.user) else ())):
             url = reverse(key)
             count = capped(counts[key]) if counts.get(key) else ""
-            current = bool(self.request) and self.request.path == url  # type: ignore[union-attr]
+            path = self.request.path if self.request else ""
+            current = path == url or (key == "policies" and path.startswith(url))
             yield NavItem(key=key, url=url, icon=icon, label=label, current=current, count=count)
 
 

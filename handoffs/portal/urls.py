@@ -32,6 +32,7 @@ urlpatterns = [
     path("mine/", lists.mine, name="mine"),
     path("cases/", lists.cases, name="cases"),
     path("handoffs/<uuid:handoff_id>/", include(handoff)),
+    path("policies/", include("handoffs.portal.policies.urls")),
     path("", include("handoffs.portal.notice_urls")),
     path("preferences/theme/", preferences.theme, name="theme"),
     path("preferences/shortcuts/", preferences.shortcuts, name="shortcuts"),
