@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,12 +115,18 @@ def as_account(account: Account, question: Callable[[], bool]) -> bool:
     return os.waitpid(pid, 0)[1] == 0
 
 
+def trim_log(path: Path) -> None:
+    """Put a long log aside while its writer goes on: it appends, so it continues at the new end."""
+    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+        shutil.copyfile(path, path.with_name(path.name + ".1"))
+        os.truncate(path, 0)
+
+
 @contextmanager
 def log_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a log for appending; a long one is put aside first, keeping one generation."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
-        path.replace(path.with_name(path.name + ".1"))
+    trim_log(path)
     with path.open("ab", buffering=0) as log:
         yield log
 

@@ -5,6 +5,7 @@ Whoever uses them shares a lock on `users.lock`; the keeper process ends them wh
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import IO
 
 import psycopg
-import redis
 
 from config.children import wait_until
 from config.places import Places, PlaceUnusable, make_data_dir
@@ -159,13 +159,14 @@ def _create_database(host: str) -> None:
 
 
 def _valkey_ready(data_dir: Path) -> bool:
-    client = redis.Redis.from_url(redis_url(data_dir), socket_timeout=1, socket_connect_timeout=1)
-    try:
-        return bool(client.ping())
-    except (redis.ConnectionError, redis.TimeoutError):
-        return False
-    finally:
-        client.close()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(str(Places.of(data_dir).valkey_socket))
+            client.sendall(b"PING\r\n")
+            return client.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
 
 
 READY: dict[str, Callable[[Path], bool]] = {"postgres": _postgres_ready, "valkey": _valkey_ready}

@@ -37,6 +37,11 @@ class Kept:
         if self.process is None and now >= self.not_before:
             self.process, self.started_at = self.launch(), now
 
+    def ask_to_end(self) -> None:
+        """Send the first of its signals and wait for nothing."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(self.signals[0][0])
+
     def end(self) -> None:
         """Stop the process and do not start it again."""
         if self.process:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 
 import django
 from django.core.management import call_command
@@ -14,10 +15,13 @@ def main() -> None:
     parser.add_argument("--tell", type=int, required=True, metavar="FD", help="the pipe that waits for a word")
     with os.fdopen(parser.parse_args().tell, "w") as listener:
         django.setup()
-        if _migrations_wait():
+        migrating = _migrations_wait()
+        if migrating:
             call_command("migrate", interactive=False, verbosity=1, skip_checks=True)
         call_command("load_demo")
         listener.write("prepared")
+    if migrating:  # what migrations left in memory goes away with this program
+        os.execv(sys.executable, [sys.executable, "manage.py", "sweep"])
     call_command("sweep")
 
 

@@ -6,30 +6,27 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 from config import embedded
-from config.children import die_with_parent, log_file, start
-from config.kept import Kept
+from config.children import die_with_parent
+from config.desk import BASE_DIR, Desk
 from config.places import PlaceUnusable, make_data_dir
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-READY_WITHIN_SECONDS = 60
+READY_WITHIN_SECONDS = 180
 MANAGE = str(BASE_DIR / "manage.py")
 MATCHER = BASE_DIR / "examples" / "invoices" / "run"
 GUNICORN = {
     "worker-class": "gthread",
     "workers": "2",
-    "threads": "12",
+    "threads": "8",
     "keep-alive": "5",
     "timeout": "90",
     "graceful-timeout": "5",
@@ -90,7 +87,7 @@ def _run(data_dir: Path, host: str, port: int) -> NoReturn:
         stack.enter_context(_alone(data_dir))
         listener = stack.enter_context(_listener(host, port))
         stack.enter_context(embedded.services(data_dir, say=say))
-        desk = Desk(data_dir=data_dir, env=_environment(data_dir, host, port))
+        desk = Desk(data_dir=data_dir, env=_environment(data_dir, host, port), say=say)
         stack.callback(desk.stop)
         desk.start("web", _web_command(listener), pass_fds=[listener.fileno()])
         _prepare(desk)
@@ -102,61 +99,6 @@ def _run(data_dir: Path, host: str, port: int) -> NoReturn:
             embedded.revive(data_dir)
             desk.keep()
             time.sleep(0.5)
-
-
-@dataclass(kw_only=True)
-class Desk:
-    """The processes of the desk, in the order in which they were started."""
-
-    data_dir: Path
-    env: dict[str, str]
-    kept: dict[str, Kept] = field(default_factory=dict)
-
-    def start(
-        self,
-        name: str,
-        command: list[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        pass_fds: Sequence[int] = (),
-        process: subprocess.Popen[bytes] | None = None,
-    ) -> None:
-        """Keep a process up from now on; `process` is the one that runs as it already."""
-
-        def launch() -> subprocess.Popen[bytes]:
-            with log_file(self.log(name)) as log:
-                return start(
-                    command,
-                    log=log,
-                    parent_death_signal=signal.SIGTERM,
-                    cwd=BASE_DIR,
-                    env=self.env | dict(env or {}),
-                    pass_fds=pass_fds,
-                )
-
-        self.kept[name] = Kept(
-            name=name,
-            launch=launch,
-            signals=[(signal.SIGTERM, 10.0)],
-            first_pause_seconds=0.5,
-            longest_pause_seconds=30.0,
-            say=say,
-            with_its_group=True,
-            process=process,
-            started_at=time.monotonic(),
-        )
-        self.kept[name].keep()
-
-    def keep(self) -> None:
-        for process in self.kept.values():
-            process.keep()
-
-    def stop(self) -> None:
-        for process in reversed(self.kept.values()):
-            process.end()
-
-    def log(self, name: str) -> Path:
-        return self.data_dir / "logs" / f"{name}.log"
 
 
 @contextmanager
@@ -205,6 +147,7 @@ def _environment(data_dir: Path, host: str, port: int) -> dict[str, str]:
         "DESK_URL": f"http://{shown}:{port}",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",  # threads share arenas: less memory for the same work
         **given,
         "HANDOFFS_DEMO": "1",
         "DATA_DIR": str(data_dir),

@@ -37,7 +37,7 @@ def data_dir(tmp_path_factory) -> Iterator[Path]:
     """A new data folder that an unprivileged account can reach, too: its parents are only passed through."""
     folder = Path(f"/tmp/desk-embedded-{os.getpid()}-{time.monotonic_ns()}")
     yield folder
-    wait_until(lambda: not _processes(folder), seconds=10)
+    wait_until(lambda: not _processes(folder), seconds=30)
     subprocess.run(["rm", "-rf", str(folder), str(Places.of(folder).home), str(Places.of(folder).run)], check=True)
 
 
@@ -45,7 +45,7 @@ def test_services_answer_while_in_use_and_end_with_their_user(data_dir):
     with embedded.services(data_dir):
         assert _ask(data_dir, "SELECT 1") == 1
         assert redis.Redis.from_url(embedded.redis_url(data_dir)).ping()
-    assert wait_until(lambda: not _processes(data_dir), seconds=5)
+    assert wait_until(lambda: not _processes(data_dir), seconds=20)
 
 
 def test_what_was_committed_is_there_the_next_time(data_dir):
@@ -69,7 +69,7 @@ def test_the_services_outlive_the_user_who_started_them(data_dir):
         first.wait()
         time.sleep(0.6)
         assert _ask(data_dir, "SELECT 1") == 1
-    assert wait_until(lambda: not _processes(data_dir), seconds=5)
+    assert wait_until(lambda: not _processes(data_dir), seconds=20)
 
 
 def test_a_killed_user_leaves_nothing_running(data_dir):
@@ -77,7 +77,7 @@ def test_a_killed_user_leaves_nothing_running(data_dir):
     assert _processes(data_dir)
     user.kill()
     user.wait()
-    assert wait_until(lambda: not _processes(data_dir), seconds=10)
+    assert wait_until(lambda: not _processes(data_dir), seconds=30)
 
 
 def test_after_the_keeper_was_killed_the_next_one_finds_every_committed_row(data_dir):
@@ -85,8 +85,8 @@ def test_after_the_keeper_was_killed_the_next_one_finds_every_committed_row(data
         _do(data_dir, "CREATE TABLE kept AS SELECT 7 AS n")
         keeper = next(pid for pid, command in _processes(data_dir).items() if "config.keeper" in command)
         os.kill(keeper, signal.SIGKILL)
-        assert wait_until(lambda: not _answers(data_dir), seconds=5)
-        assert wait_until(lambda: embedded.revive(data_dir) or _answers(data_dir), seconds=15)
+        assert wait_until(lambda: not _answers(data_dir), seconds=20)
+        assert wait_until(lambda: embedded.revive(data_dir) or _answers(data_dir), seconds=60)
         assert _ask(data_dir, "SELECT n FROM kept") == 7
 
 
@@ -100,7 +100,7 @@ def test_a_killed_server_is_started_again(data_dir):
 def test_a_process_identifier_that_now_means_another_program_does_not_stop_the_start(data_dir):
     with embedded.services(data_dir):
         pass
-    wait_until(lambda: not _processes(data_dir), seconds=5)
+    wait_until(lambda: not _processes(data_dir), seconds=20)
     (Places.of(data_dir).cluster / "postmaster.pid").write_text(f"{os.getpid()}\n{Places.of(data_dir).cluster}\n")
     with embedded.services(data_dir):
         assert _ask(data_dir, "SELECT 1") == 1
@@ -119,7 +119,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_socket_folder(data_dir):
 def test_throwaway_services_take_their_folder_with_them(data_dir):
     with embedded.services(data_dir, throwaway=True):
         assert data_dir.exists()
-    assert wait_until(lambda: not data_dir.exists(), seconds=5)
+    assert wait_until(lambda: not data_dir.exists(), seconds=20)
 
 
 def test_external_services_are_used_instead(data_dir, monkeypatch):

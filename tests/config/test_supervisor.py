@@ -22,7 +22,7 @@ from config.places import Places
 def data_dir() -> Iterator[Path]:
     folder = Path(f"/tmp/desk-run-{os.getpid()}-{time.monotonic_ns()}")
     yield folder
-    wait_until(lambda: not left_behind(folder), seconds=20)
+    wait_until(lambda: not left_behind(folder), seconds=60)
     subprocess.run(["rm", "-rf", str(folder), str(Places.of(folder).home)], check=True)
 
 
@@ -48,7 +48,7 @@ def begin(data_dir: Path, port: int | str) -> subprocess.Popen[str]:
 
 def refusal(data_dir: Path, port: int | str) -> str:
     with begin(data_dir, port) as desk:
-        said, _ = desk.communicate(timeout=30)
+        said, _ = desk.communicate(timeout=90)
     assert desk.returncode == 1
     return said
 
@@ -105,13 +105,13 @@ def test_a_desk_starts_serves_refuses_a_twin_survives_a_kill_and_keeps_what_it_k
         assert status(port, "/readyz") == 200
         assert f"is in use by another `make run` (process {desk.pid})" in refusal(data_dir, port)
         desk.kill()
-    assert wait_until(lambda: not left_behind(data_dir), seconds=20), left_behind(data_dir)
+    assert wait_until(lambda: not left_behind(data_dir), seconds=60), left_behind(data_dir)
 
     with begin(data_dir, port) as desk:
         read_until(desk, "Ctrl+C")
         assert json.loads((data_dir / "demo.json").read_text()) == demo
         desk.send_signal(signal.SIGINT)
-        assert desk.communicate(timeout=60)[0].splitlines()[-2:] == ["stopping …", "stopped."]
+        assert desk.communicate(timeout=120)[0].splitlines()[-2:] == ["stopping …", "stopped."]
     assert desk.returncode == 0
     assert left_behind(data_dir) == []
 
