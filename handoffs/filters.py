@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from handoffs.choices import Pattern, State
 from handoffs.models import Handoff
 from handoffs.queries.inbox import WAITING_STATES
+from handoffs.queries.workload import at_risk
 
 MAX_SEARCH_CHARACTERS = 200
 ORDERINGS = {
@@ -37,6 +38,17 @@ class HandoffFilter(django_filters.FilterSet):
     opened_after = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
     opened_before = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
     updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+    at_risk = django_filters.BooleanFilter(method="filter_at_risk", label="Close to its due time, or not")
+    accepted_after = django_filters.IsoDateTimeFilter(field_name="accepted_since_start_at", lookup_expr="gte")
+    accepted_before = django_filters.IsoDateTimeFilter(field_name="accepted_since_start_at", lookup_expr="lt")
+    resolved_after = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="gte")
+    resolved_before = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="lt")
+    accepted_late = django_filters.BooleanFilter(
+        method="filter_accepted_late", label="Accepted past its target, or in it"
+    )
+    resolved_late = django_filters.BooleanFilter(
+        method="filter_resolved_late", label="Resolved past its target, or in it"
+    )
     search = django_filters.CharFilter(method="filter_search", label="Words of the summary, the reference, or #number")
     ordering = django_filters.ChoiceFilter(
         choices=[(name, name) for name in ORDERINGS], method="filter_ordering", label="Order of the list"
@@ -53,6 +65,18 @@ class HandoffFilter(django_filters.FilterSet):
     def filter_overdue(self, handoffs: QuerySet[Handoff], name: str, value: bool) -> QuerySet[Handoff]:
         late = Q(state__in=WAITING_STATES, due_at__lt=Now())
         return handoffs.filter(late) if value else handoffs.exclude(late)
+
+    def filter_at_risk(self, handoffs: QuerySet[Handoff], name: str, value: bool) -> QuerySet[Handoff]:
+        near = at_risk(Now())
+        return handoffs.filter(near) if value else handoffs.exclude(near)
+
+    def filter_accepted_late(self, handoffs: QuerySet[Handoff], name: str, value: bool) -> QuerySet[Handoff]:
+        late = {"accepted_since_start_at__gt" if value else "accepted_since_start_at__lte": F("accept_by")}
+        return handoffs.filter(**late)
+
+    def filter_resolved_late(self, handoffs: QuerySet[Handoff], name: str, value: bool) -> QuerySet[Handoff]:
+        late = {"resolved_at__gt" if value else "resolved_at__lte": F("resolve_by")}
+        return handoffs.filter(**late)
 
     def filter_search(self, handoffs: QuerySet[Handoff], name: str, value: str) -> QuerySet[Handoff]:
         for word in value[:MAX_SEARCH_CHARACTERS].replace("\0", "").split():

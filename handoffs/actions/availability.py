@@ -7,7 +7,7 @@ from functools import partial
 from django.db import transaction
 
 from accounts.models import User
-from handoffs.actions import audit, lifecycle, notifications
+from handoffs.actions import lifecycle, notifications
 from handoffs.actions.context import locked
 from handoffs.choices import Event, NoticeKind, State
 from handoffs.errors import Invalid, Mistake

@@ -34,6 +34,15 @@ def _filter(name: str, schema: Any = OpenApiTypes.STR, **more: Any) -> OpenApiPa
     return OpenApiParameter(name, schema, description=str(label or ""), **more)
 
 
+MOMENTS = (
+    "opened_after",
+    "opened_before",
+    "updated_after",
+    "accepted_after",
+    "accepted_before",
+    "resolved_after",
+    "resolved_before",
+)
 FILTERS = (
     _filter("workflow"),
     _filter("state", {"type": "array", "items": {"type": "string", "enum": list(State)}}, explode=True),
@@ -43,7 +52,8 @@ FILTERS = (
     _filter("holder"),
     _filter("mine", OpenApiTypes.BOOL),
     _filter("overdue", OpenApiTypes.BOOL),
-    *(_filter(name, OpenApiTypes.DATETIME) for name in ("opened_after", "opened_before", "updated_after")),
+    *(_filter(name, OpenApiTypes.BOOL) for name in ("at_risk", "accepted_late", "resolved_late")),
+    *(_filter(name, OpenApiTypes.DATETIME) for name in MOMENTS),
     _filter("search"),
     _filter("ordering", {"type": "string", "enum": list(ORDERINGS), "default": DEFAULT_ORDERING}),
 )

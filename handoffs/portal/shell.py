@@ -18,7 +18,12 @@ from handoffs.queries import inbox
 THEMES = ("light", "dark")
 THEME_COOKIE, SHORTCUTS_COOKIE = "desk_theme", "desk_shortcuts"
 PAGES = (("queue", "inbox", "Queue"), ("mine", "user-check", "My work"), ("cases", "layers", "All cases"))
-MANAGER_PAGES = (("policies", "sliders-horizontal", "Policies"),)
+MANAGER_PAGES = (
+    ("team", "users", "Team"),
+    ("sla", "hourglass", "SLA"),
+    ("policies", "sliders-horizontal", "Policies"),
+    ("messages", "send", "Sent mail"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

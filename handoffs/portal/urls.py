@@ -34,6 +34,7 @@ urlpatterns = [
     path("handoffs/<uuid:handoff_id>/", include(handoff)),
     path("policies/", include("handoffs.portal.policies.urls")),
     path("", include("handoffs.portal.notice_urls")),
+    path("", include("handoffs.portal.team_urls")),
     path("preferences/theme/", preferences.theme, name="theme"),
     path("preferences/shortcuts/", preferences.shortcuts, name="shortcuts"),
 ]
