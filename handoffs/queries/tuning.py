@@ -97,7 +97,7 @@ class Trial:
 def recent(workflow: Workflow, *, limit: int = ATTEMPTS_LIMIT) -> list[Stored]:
     """The last `limit` attempts of a workflow, newest first, in three queries."""
     rows = Attempt.objects.filter(case__workflow=workflow).select_related("case")
-    attempts = list(rows.defer("answer", "action_taken", "triggers").order_by("-id")[:limit])
+    attempts = list(rows.defer("answer", "triggers").order_by("-id")[:limit])
     before = _Past(attempts)
     return [
         Stored(

@@ -48,7 +48,7 @@ def policy(request: HttpRequest, key: str, number: int | None = None) -> HttpRes
         "history": history,
         "warnings": telling_warnings(version) if version.status == PolicyStatus.LIVE else (),
         "draft": next((edition for edition in history if edition.status == PolicyStatus.DRAFT), None),
-        "before": next((edition for edition in history if edition.number < version.number), None),
+        **_to_compare(version, [edition.number for edition in history]),
     }
     return _render(request, "policies/version.html", workflow, version, values)
 
@@ -96,6 +96,14 @@ def _version(workflow: Workflow, number: int | None) -> PolicyVersion:
     if workflow.live_version is not None:
         return versions.version_called(workflow, workflow.live_version.number)
     return versions.required_draft(workflow)
+
+
+def _to_compare(version: PolicyVersion, numbers: list[int]) -> dict[str, int]:
+    """The version with the one before it; the first with the one after it."""
+    before = next((number for number in numbers if number < version.number), None)
+    if before is not None:
+        return {"compare_from": before, "compare_to": version.number}
+    return {"compare_from": version.number, "compare_to": next(iter(numbers[-2:]), version.number)}
 
 
 def _number(request: HttpRequest, name: str, default: int) -> int:
