@@ -7,7 +7,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
+from handoffs.actions import calendars
 from handoffs.models import (
+    Absence,
     Attempt,
     BusinessCalendar,
     Case,
@@ -16,6 +18,7 @@ from handoffs.models import (
     DeliveryTry,
     Endpoint,
     Handoff,
+    NotificationChannel,
     PolicyVersion,
     Recovery,
     Workflow,
@@ -83,6 +86,25 @@ class BusinessCalendarAdmin(SimpleHistoryAdmin):
     """Working hours, holidays and closed dates."""
 
     list_display = ("key", "title", "time_zone", "country", "subdivision")
+
+    def save_model(self, request: HttpRequest, obj: BusinessCalendar, form: Any, change: bool) -> None:
+        obj._history_user = request.user  # type: ignore[attr-defined]
+        calendars.save(obj)
+
+
+@admin.register(NotificationChannel)
+class NotificationChannelAdmin(SimpleHistoryAdmin):
+    """Where a role or a person is told beside the desk and e-mail."""
+
+    list_display = ("title", "role", "person", "is_enabled", "is_masked")
+    list_filter = ("is_enabled",)
+
+
+@admin.register(Absence)
+class AbsenceAdmin(SimpleHistoryAdmin):
+    """Who is away, and who covers."""
+
+    list_display = ("person", "starts_at", "ends_at", "cover", "handed_over_at")
 
 
 @admin.register(PolicyVersion)

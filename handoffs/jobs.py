@@ -7,7 +7,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from handoffs.actions import availability, context, delivery, doorbell, escalation, letters, mailing, receipts
+from handoffs.actions import (
+    availability,
+    calendars,
+    context,
+    delivery,
+    doorbell,
+    escalation,
+    letters,
+    mailing,
+    receipts,
+)
 from handoffs.models import Delivery, Message, Notification, SweepHeartbeat
 
 logger = logging.getLogger(__name__)
@@ -36,6 +46,7 @@ def sweep() -> dict[str, int]:
         "steps": _each(escalation.due_ids(now=now), _fire_step),
         "overdue_receipts": receipts.note_overdue(now=now),
         "handed_over": _apart(availability.hand_over_due, now),
+        "moved": _apart(calendars.move_due, now),
         "expired_documents": context.drop_expired(now=now),
         "old_messages": _apart(mailing.drop_old, now),
         "deliveries_rung": _ring_for_deliveries(now),

@@ -27,7 +27,10 @@ class BusinessCalendar(models.Model):
     subdivision = models.CharField(max_length=10, blank=True)
     closed_dates = ArrayField(models.DateField(), default=list, blank=True)
     holidays_from_year = models.PositiveSmallIntegerField(default=2020)
-    history = HistoricalRecords()
+    moving_from = models.UUIDField(
+        null=True, editable=False, help_text="After an edit: the last open handoff whose due times were moved"
+    )
+    history = HistoricalRecords(excluded_fields=["moving_from"])
 
     class Meta:
         ordering: ClassVar = ["key"]
