@@ -45,6 +45,7 @@ CODES = {
     413: "too_large",
     415: "unsupported_media_type",
     429: "throttled",
+    500: "server_error",
 }
 _PLACE = re.compile(r"[a-z_]+(?:\[\d+\]|\.[^.\[\]/~]+)*")
 WORDS: dict[type[exceptions.APIException], str] = {
@@ -53,6 +54,7 @@ WORDS: dict[type[exceptions.APIException], str] = {
     exceptions.UnsupportedMediaType: "This cannot be read. Send Content-Type: application/json, or multipart/form-data"
     " to upload a document.",
 }
+OUR_MISTAKE = "Something went wrong in the desk itself, and was written down there. Trying again is safe."
 NO_SUCH_ADDRESS = "There is nothing at this address. Addresses end with a slash; /api/v1/docs/ lists them."
 
 
@@ -91,7 +93,16 @@ def problem(status: int, detail: str, *, code: str = "", title: str = "") -> dic
 @csrf_exempt
 def no_such_address(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     """The answer below /api/ where no view is."""
-    return HttpResponse(exact_dumps(problem(404, NO_SUCH_ADDRESS)), status=404, content_type=MEDIA_TYPE)
+    return _plain(problem(404, NO_SUCH_ADDRESS))
+
+
+def our_mistake() -> HttpResponse:
+    """The answer below /api/ where a view broke; what broke stays in the log."""
+    return _plain(problem(500, OUR_MISTAKE))
+
+
+def _plain(document: Mapping[str, Any]) -> HttpResponse:
+    return HttpResponse(exact_dumps(document), status=document["status"], content_type=MEDIA_TYPE)
 
 
 def _listed(mistakes: Sequence[Mistake]) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from accounts.models import User
 from handoffs.actions import intake
 from handoffs.api import throttles
 from handoffs.models import Handoff
+from handoffs.rules.canonical import exact_dumps
 from tests.factories import matcher, publish, report, token_of
 from tests.refusals import everything
 
@@ -45,7 +46,7 @@ class Caller:
 
     def send(self, method: str, path: str, *, body: Any = None, headers: Any = None) -> Any:
         address = path if path.startswith(("/api", "http")) else BASE + path
-        sent = b"" if body is None else json.dumps(body).encode()
+        sent = b"" if body is None else exact_dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         answer = self.client.generic(method, address, sent, content_type="application/json", headers=named)
         return _read(answer)
