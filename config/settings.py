@@ -5,7 +5,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -146,10 +146,14 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
     raise ImproperlyConfigured(
         "DATABASE_URL must name a PostgreSQL database: nothing else locks rows the way the desk needs"
     )
+DATABASES["default"]["HOST"] = unquote(DATABASES["default"].get("HOST", ""))  # %2Frun%2Fpostgresql is a socket folder
 DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+# A process that is frozen in the middle of a transaction must not keep its rows from the others.
+_limits = {"idle_in_transaction_session_timeout": env.str("HANDOFFS_IDLE_TRANSACTION_TIMEOUT", default="15s")}
 if lock_timeout := env.str("HANDOFFS_LOCK_TIMEOUT", default=""):
-    DATABASES["default"]["OPTIONS"]["options"] = f"-c lock_timeout={lock_timeout}"  # manage.py sets it for migrations
+    _limits["lock_timeout"] = lock_timeout  # manage.py sets it for migrations
+DATABASES["default"]["OPTIONS"]["options"] = " ".join(f"-c {name}={value}" for name, value in _limits.items())
 
 REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(DATA_DIR)
 RQ_QUEUES = {
