@@ -8,6 +8,7 @@ os.environ["DATA_DIR"] = os.environ["HANDOFFS_TEST_DIR"]
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
+os.environ.setdefault("HANDOFFS_IDLE_TRANSACTION_TIMEOUT", "0")  # most tests are one long transaction
 
 from config.settings import *  # noqa: F403
 
