@@ -1,0 +1,108 @@
+"""Processes that are killed or frozen in the middle of their work: others take over, and nothing is done twice."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from handoffs.actions import delivery
+from handoffs.models import Delivery, Handoff, Recovery
+from handoffs.queries.invariants import violations
+from tests.factories import HandoffFactory, workflow
+from tests.faults.receivers import receiver
+
+pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
+NO_QUEUE = "unix:///nowhere/valkey.sock"
+TAKEN_OVER_SECONDS = 75
+SWEEP_TAKEN_OVER_SECONDS = 30
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """What the test starts, ended with it by pid."""
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+    assert list(violations(now=timezone.now(), lease=delivery.LEASE)) == []
+
+
+def _manage(processes, *command) -> subprocess.Popen[bytes]:
+    """A command of the desk on the database of the test, without a queue."""
+    facts = connection.settings_dict
+    database = f"postgres://{facts['USER']}@/{facts['NAME']}?host={quote(str(facts['HOST']), safe='/')}"
+    environment = os.environ | {
+        "DATABASE_URL": database,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "HANDOFFS_ALLOW_PRIVATE_WEBHOOKS": "true",
+        "HANDOFFS_IDLE_TRANSACTION_TIMEOUT": "15s",
+        "REDIS_URL": NO_QUEUE,
+    }
+    process = subprocess.Popen([sys.executable, "manage.py", *command], cwd=settings.BASE_DIR, env=environment)
+    processes.append(process)
+    return process
+
+
+def _wait(condition, seconds) -> float:
+    """How long it took until the condition held; fails where it never did."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"not within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def _header(request: bytes, name: str) -> str:
+    lines = request.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    return next(line.partition(": ")[2] for line in lines if line.lower().startswith(f"{name}:"))
+
+
+def test_a_worker_killed_while_it_sends_is_followed_by_another_with_the_same_message_id(processes):
+    let_go = threading.Event()
+
+    def answer(sock: socket.socket) -> None:
+        if let_go.is_set():
+            sock.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        else:
+            let_go.wait(TAKEN_OVER_SECONDS)
+
+    with receiver(answer) as running:
+        target = workflow()
+        target.allowed_hosts = [f"127.0.0.1:{running.port}"]
+        target.save()
+        HandoffFactory(resolved=True, callback_url=running.url())
+        first = _manage(processes, "work")
+        _wait(lambda: running.requests, 30)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        let_go.set()
+        _manage(processes, "work")
+        took_seconds = _wait(lambda: Delivery.objects.get().state == "delivered", TAKEN_OVER_SECONDS)
+    ids = [_header(request, "webhook-id") for request in running.requests]
+    assert (ids, took_seconds < TAKEN_OVER_SECONDS) == ([Delivery.objects.get().webhook_id] * 2, True)
+    assert (Recovery.objects.get().state, Delivery.objects.get().attempts_made) == ("delivered", 1)
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+def test_a_sweep_that_is_gone_is_followed_by_another(processes, blow):
+    handoffs = [HandoffFactory(opened_ago=timedelta(hours=2, seconds=5)) for _ in range(60)]
+    first = _manage(processes, "sweep", "--every", "0.2")
+    _wait(lambda: Handoff.objects.filter(escalation_level=1).exists(), 30)
+    first.send_signal(blow)
+    second = _manage(processes, "sweep", "--every", "0.2")
+    _wait(lambda: not Handoff.objects.filter(escalation_level=0).exists(), SWEEP_TAKEN_OVER_SECONDS)
+    escalations = Handoff.history.filter(event="escalated").count()
+    assert second.poll() is None
+    assert (escalations, {each.escalation_level for each in Handoff.objects.all()}) == (len(handoffs), {1})
