@@ -58,7 +58,7 @@ def test_a_clean_case_proceeds_and_leaves_the_attempt(now):
             "attempt": str(attempt.pk),
             "policy_version": 1,
             "triggers": [
-                {"key": "price_variance", "fired": False, "because": 'data.price_variance_percent = "0.4"'},
+                {"key": "price_variance", "fired": False, "because": "data.price_variance_percent = 0.4"},
                 {"key": "missing_po", "fired": False, "because": 'data.po_number = "PO-881"'},
                 {"key": "low_confidence", "fired": False, "because": "confidence = 0.93"},
                 {"key": "repeated_failure", "fired": False, "because": "failures = 0"},
