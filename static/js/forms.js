@@ -10,6 +10,7 @@ function busy(event) {
 function ready() {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  for (const form of document.querySelectorAll("[data-filters]")) form.reset(); // going back, the address decides
 }
 
 function applyFilters(event) {
