@@ -14,6 +14,7 @@ from handoffs_client.errors import (
     TokenRefused,
     WebhookRefused,
 )
+from handoffs_client.follower import Follower
 from handoffs_client.journal import Journal
 from handoffs_client.messages import Answer, Attempt, Decision, Document, Handoff, UndoStep
 from handoffs_client.patterns import (
@@ -29,7 +30,7 @@ from handoffs_client.patterns import (
     settle,
     supervised,
 )
-from handoffs_client.receiver import Receiver
+from handoffs_client.receiver import Receiver, on_kept_port
 from handoffs_client.webhooks import Inbox, News
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "DeskError",
     "DeskUnreachable",
     "Document",
+    "Follower",
     "Handoff",
     "Inbox",
     "Journal",
@@ -64,6 +66,7 @@ __all__ = [
     "alert_and_wait",
     "carry_out",
     "escalates",
+    "on_kept_port",
     "settle",
     "supervised",
 ]

@@ -47,6 +47,11 @@ class Desk:
         """The desk at DESK_URL with the token in DESK_TOKEN. Raises KeyError naming what is not set."""
         return cls(os.environ["DESK_URL"], os.environ["DESK_TOKEN"], **options)
 
+    def close(self) -> None:
+        """Close the connections and the journal; nothing can be called after."""
+        self._transport.close()
+        self.journal.close()
+
     def check(self, workflow: str) -> None:
         """See that the desk is there and that the token may report on `workflow`. Raises TokenRefused, NotThere."""
         self._transport.call("GET", f"workflows/{_part(workflow)}/")

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from handoffs_client.errors import WebhookRefused
@@ -36,6 +37,21 @@ class Receiver(ThreadingHTTPServer):
         """Serve in the background until `shutdown`."""
         threading.Thread(target=self.serve_forever, args=(0.1,), name="hooks", daemon=True).start()
         return self
+
+
+def on_kept_port(inbox: Inbox, handle: Callable[[News], None], kept_in: Path, *, host: str = "127.0.0.1") -> Receiver:
+    """A receiver on the port that is written in the file `kept_in`, or on a free one where that is taken or new.
+
+    So what the desk was told before a restart still leads here.
+    """
+    text = kept_in.read_text() if kept_in.exists() else ""
+    try:
+        receiver = Receiver(inbox, handle, host=host, port=int(text) if text.isdigit() else 0)
+    except OSError as error:
+        log.warning("port %s is taken (%s); taking another", text, error.strerror)
+        receiver = Receiver(inbox, handle, host=host)
+    kept_in.write_text(str(receiver.server_port))
+    return receiver
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -48,6 +48,7 @@ class Transport:
         self.base = url.rstrip("/")
         self._token, self._patience, self._monotonic = token, patience, monotonic
         self._own = threading.local()
+        self._sessions: list[requests.Session] = []
 
     def call(
         self,
@@ -77,6 +78,11 @@ class Transport:
             self._pause(outcome, pause if outcome.wish_seconds is None else outcome.wish_seconds, started)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
+    def close(self) -> None:
+        """Close every connection; a later call opens a new one."""
+        for session in self._sessions:
+            session.close()
+
     def _once(self, method: str, path: str, given: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | _Later:
         try:
             answer = self._session.request(method, f"{self.base}/api/v1/{path}", allow_redirects=False, **given)
@@ -103,6 +109,7 @@ class Transport:
         session: requests.Session | None = getattr(self._own, "session", None)
         if session is None:
             session = self._own.session = requests.Session()
+            self._sessions.append(session)
             session.headers.update({"Authorization": f"Bearer {self._token}", "User-Agent": "handoffs-client"})
             session.trust_env = not _is_loopback(self.base)
         return session

@@ -35,5 +35,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def desk(http: HTTPServer, journal: Journal) -> Desk:
-    return Desk(http.url_for("/"), "hd_token", journal=journal, patience_seconds=5)
+def desk(http: HTTPServer, journal: Journal) -> Iterator[Desk]:
+    found = Desk(http.url_for("/"), "hd_token", journal=journal, patience_seconds=5)
+    yield found
+    found.close()
