@@ -1,0 +1,7 @@
+"""`examples/refunds/run`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main(sys.argv[1:]))

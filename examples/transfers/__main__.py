@@ -1,0 +1,7 @@
+"""`examples/transfers/run`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main(sys.argv[1:]))
