@@ -1,5 +1,6 @@
 """The one FilterSet of handoffs, for the lists of the portal and of the API: the same names, the same meaning."""
 
+from datetime import datetime
 from typing import Any
 
 import django_filters
@@ -9,7 +10,7 @@ from django.db.models.functions import Now
 from handoffs.choices import Pattern, State
 from handoffs.models import Handoff
 from handoffs.queries.inbox import WAITING_STATES
-from handoffs.queries.workload import at_risk
+from handoffs.queries.workload import TAKEN_AT, at_risk
 
 MAX_SEARCH_CHARACTERS = 200
 ORDERINGS = {
@@ -39,8 +40,8 @@ class HandoffFilter(django_filters.FilterSet):
     opened_before = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
     updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
     at_risk = django_filters.BooleanFilter(method="filter_at_risk", label="Close to its due time, or not")
-    accepted_after = django_filters.IsoDateTimeFilter(field_name="accepted_since_start_at", lookup_expr="gte")
-    accepted_before = django_filters.IsoDateTimeFilter(field_name="accepted_since_start_at", lookup_expr="lt")
+    accepted_after = django_filters.IsoDateTimeFilter(method="filter_accepted_after", label="Accepted at or after")
+    accepted_before = django_filters.IsoDateTimeFilter(method="filter_accepted_before", label="Accepted before")
     resolved_after = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="gte")
     resolved_before = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="lt")
     accepted_late = django_filters.BooleanFilter(
@@ -71,8 +72,14 @@ class HandoffFilter(django_filters.FilterSet):
         return handoffs.filter(near) if value else handoffs.exclude(near)
 
     def filter_accepted_late(self, handoffs: QuerySet[Handoff], name: str, value: bool) -> QuerySet[Handoff]:
-        late = {"accepted_since_start_at__gt" if value else "accepted_since_start_at__lte": F("accept_by")}
-        return handoffs.filter(**late)
+        late = {"taken_at__gt" if value else "taken_at__lte": F("accept_by")}
+        return handoffs.annotate(taken_at=TAKEN_AT).filter(**late)
+
+    def filter_accepted_after(self, handoffs: QuerySet[Handoff], name: str, value: datetime) -> QuerySet[Handoff]:
+        return handoffs.annotate(taken_at=TAKEN_AT).filter(taken_at__gte=value)
+
+    def filter_accepted_before(self, handoffs: QuerySet[Handoff], name: str, value: datetime) -> QuerySet[Handoff]:
+        return handoffs.annotate(taken_at=TAKEN_AT).filter(taken_at__lt=value)
 
     def filter_resolved_late(self, handoffs: QuerySet[Handoff], name: str, value: bool) -> QuerySet[Handoff]:
         late = {"resolved_at__gt" if value else "resolved_at__lte": F("resolve_by")}

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Exists, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet, Value
 from django.db.models import DateTimeField as Moment
-from django.db.models.functions import TruncWeek
+from django.db.models.functions import Coalesce, TruncWeek
 from django.db.models.lookups import LessThanOrEqual
 
 from accounts.models import User
@@ -18,6 +18,8 @@ from handoffs.queries.inbox import WAITING_STATES
 from handoffs.rules.sla import AT_RISK_RATIO, AT_RISK_SECONDS
 
 URGENT_SHOWN = 20
+TAKEN_AT = Coalesce("accepted_since_start_at", "resolved_at")
+"""When it was accepted; what was resolved by the clock before anybody did counts from then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ def attainment(
     handoffs: QuerySet[Handoff], *, by: str, start: datetime, end: datetime, zone: tzinfo
 ) -> list[Attainment]:
     """Targets met in the window [start, end), `by` "workflow", "role" or "week" (its Monday, in `zone`)."""
-    accepted = _met(handoffs, "accepted_since_start_at", "accept_by", by, start, end, zone)
+    accepted = _met(handoffs.annotate(taken_at=TAKEN_AT), "taken_at", "accept_by", by, start, end, zone)
     resolved = _met(handoffs.filter(state=State.RESOLVED), "resolved_at", "resolve_by", by, start, end, zone)
     return [
         Attainment(

@@ -77,6 +77,15 @@ def test_the_sla_page_counts_what_was_met_and_opens_what_was_missed(as_, ann, le
     assert len(tables["By workflow"]) == len(tables["By week"]) == 1
 
 
+def test_what_the_clock_decided_before_anybody_accepted_counts_as_not_accepted_in_time(as_, lea, now):
+    handoff = HandoffFactory(opened_ago=timedelta(days=3, minutes=1))
+    escalation.fire(handoff.pk, now=now)
+    (row,) = as_(lea).get(SLA).context["tables"][0]["rows"]
+    accepted = row["shares"][0]
+    assert (accepted["percent"], accepted["missed"]) == ("0.0 %", 1)
+    assert [item["row"].id for item in as_(lea).get(accepted["missed_url"]).context["items"]] == [handoff.pk]
+
+
 @pytest.mark.parametrize(("address", "most"), [(TEAM, 18), (SLA, 16), (SENT, 12)])
 def test_a_page_costs_the_same_with_more_rows(as_, lea, now, django_assert_max_num_queries, address, most):
     for _ in range(3):
