@@ -22,7 +22,11 @@ from config.places import PlaceUnusable, make_data_dir
 
 READY_WITHIN_SECONDS = 180
 MANAGE = str(BASE_DIR / "manage.py")
-MATCHER = BASE_DIR / "examples" / "invoices" / "run"
+EXAMPLES = {  # folder of the example: its service account and its workflow in the demo
+    "invoices": ("invoice-matcher", "invoice-matching"),
+    "transfers": ("transfer-bot", "bank-transfers"),
+    "refunds": ("refund-bot", "refunds"),
+}
 GUNICORN = {
     "worker-class": "gthread",
     "workers": "2",
@@ -93,7 +97,9 @@ def _run(data_dir: Path, host: str, port: int) -> NoReturn:
         _prepare(desk)
         _wait_until_ready(desk, f"http://{host}:{port}")
         desk.start("worker", [sys.executable, MANAGE, "work"])
-        desk.start("invoices", [str(MATCHER)], env=_matcher_environment(data_dir))
+        for example, (account, workflow) in EXAMPLES.items():
+            command = [str(BASE_DIR / "examples" / example / "run")]
+            desk.start(example, command, env=_example_environment(data_dir, example, account, workflow))
         _greet(data_dir)
         while True:
             embedded.revive(data_dir)
@@ -175,18 +181,18 @@ def _prepare(desk: Desk) -> None:
     desk.start("sweep", [sys.executable, MANAGE, "sweep"], process=sweep.process)
 
 
-def _matcher_environment(data_dir: Path) -> dict[str, str]:
+def _example_environment(data_dir: Path, example: str, account: str, workflow: str) -> dict[str, str]:
     demo = json.loads((data_dir / "demo.json").read_text())
     return {
         "DESK_URL": demo["url"],
-        "DESK_TOKEN": demo["tokens"]["invoice-matcher"],
-        "DESK_WEBHOOK_SECRET": demo["webhooks"]["invoice-matching"]["secret"],
-        "INVOICES_DIR": str(data_dir / "invoices"),
+        "DESK_TOKEN": demo["tokens"][account],
+        "DESK_WEBHOOK_SECRET": demo["webhooks"][workflow]["secret"],
+        f"{example.upper()}_DIR": str(data_dir / example),
     }
 
 
 def _wait_until_ready(desk: Desk, address: str) -> None:
-    say("starting web, worker, sweep and the invoice matcher …")
+    say("starting web, worker, sweep and the example automations …")
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while problem := _readiness_problem(address):
         desk.keep()
@@ -234,6 +240,7 @@ def _first_steps(url: str, data_dir: Path) -> list[str]:
         "What to do first",
         "  1. Sign in as ann. The invoice matcher has already handed cases over: press `t` to take the next one.",
         "  2. Read why it is yours, choose an outcome, decide, and watch the matcher carry it out.",
+        "     Sign in as tess for transfers that a bank does not take, as rolf for refunds that were paid already.",
         f"  3. Point a program of yours at {url}/api/v1/docs/; tokens and sign-ins are in {data_dir / 'demo.json'}.",
         "",
         f"Logs are in {data_dir / 'logs'}. Ctrl+C stops everything and keeps the data.",

@@ -29,10 +29,13 @@ def test_it_brings_people_roles_tokens_and_a_live_policy(load):
         "ann": ["AP clerk"],
         "bob": ["Procurement analyst", "AP clerk"],
         "lea": ["AP manager"],
+        "tess": ["Treasury"],
+        "rolf": ["Refund reviewer"],
         "otto": [],
     }
-    assert Workflow.objects.get(key="invoice-matching").live_version.number == 1
-    assert demo["webhooks"]["invoice-matching"]["secret"].startswith("whsec_")
+    for key in ("invoice-matching", "bank-transfers", "refunds"):
+        assert Workflow.objects.get(key=key).live_version.number == 1
+        assert demo["webhooks"][key]["secret"].startswith("whsec_")
 
 
 def test_the_sign_ins_work_and_mean_what_they_say(load):
@@ -43,9 +46,13 @@ def test_the_sign_ins_work_and_mean_what_they_say(load):
     assert [name for name, account in accounts.items() if account.is_superuser] == ["otto"]
 
 
-def test_the_matcher_has_a_token_for_its_workflow_alone_and_no_password(load):
-    token = ApiToken.objects.get(digest=ApiToken.digest_of(load()["tokens"]["invoice-matcher"]))
-    assert token.workflows == ["invoice-matching"]
+@pytest.mark.parametrize(
+    ("name", "workflow"),
+    [("invoice-matcher", "invoice-matching"), ("transfer-bot", "bank-transfers"), ("refund-bot", "refunds")],
+)
+def test_each_automation_has_a_token_for_its_workflow_alone_and_no_password(load, name, workflow):
+    token = ApiToken.objects.get(digest=ApiToken.digest_of(load()["tokens"][name]))
+    assert token.workflows == [workflow]
     assert token.user.is_automation
     assert not token.user.has_usable_password()
 

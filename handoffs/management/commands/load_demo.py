@@ -1,4 +1,4 @@
-"""Fills a desk with the demo: roles, people, the invoice matcher's account, its policy; safe to run again."""
+"""Fills a desk with the demo: roles, people, the example automations' accounts and policies; safe to run again."""
 
 import json
 import os
@@ -18,14 +18,20 @@ from handoffs.actions import policies
 from handoffs.models import Workflow
 from handoffs.rules.policy_reading import read_yaml
 
-POLICY = Path(settings.BASE_DIR) / "examples" / "invoices" / "policy.yaml"
-WORKFLOW, AUTOMATION = "invoice-matching", "invoice-matcher"
-ROLES = ("AP clerk", "Procurement analyst", "AP manager")
+EXAMPLES = Path(settings.BASE_DIR) / "examples"
+AUTOMATIONS = {  # service account: workflow, folder of the example with its policy
+    "invoice-matcher": ("invoice-matching", "invoices"),
+    "transfer-bot": ("bank-transfers", "transfers"),
+    "refund-bot": ("refunds", "refunds"),
+}
+ROLES = ("AP clerk", "Procurement analyst", "AP manager", "Treasury", "Refund reviewer")
 MANAGER_ROLE = "AP manager"
 PEOPLE: dict[str, tuple[str, ...]] = {
     "ann": ("AP clerk",),
     "bob": ("Procurement analyst", "AP clerk"),
     "lea": ("AP manager",),
+    "tess": ("Treasury",),
+    "rolf": ("Refund reviewer",),
     "otto": (),
 }
 ADMINISTRATOR = "otto"
@@ -45,15 +51,15 @@ class Command(BaseCommand):
             roles = {name: Group.objects.get_or_create(name=name)[0] for name in ROLES}
             roles[MANAGER_ROLE].permissions.add(Permission.objects.get(codename="manage_workflow"))
             people = [_person(name, roles, kept, now) for name in PEOPLE]
-            token = _matcher(kept, now)
-        secret = _workflow(now).callback_secret
+            tokens = {name: _automation(name, key, kept, now) for name, (key, _) in AUTOMATIONS.items()}
+        workflows = [_workflow(key, EXAMPLES / folder / "policy.yaml", now) for key, folder in AUTOMATIONS.values()]
         _write(
             facts,
             {
                 "url": settings.DESK_URL,
                 "users": people,
-                "tokens": {AUTOMATION: token},
-                "webhooks": {WORKFLOW: {"secret": secret}},
+                "tokens": tokens,
+                "webhooks": {workflow.key: {"secret": workflow.callback_secret} for workflow in workflows},
             },
         )
         self.stdout.write(f"The demo is loaded; sign-ins and tokens are in {facts}")
@@ -88,12 +94,12 @@ def _person(name: str, roles: dict[str, Group], kept: dict[str, Any], now: datet
     return {"username": name, "password": password, "roles": list(PEOPLE[name]), "token": token}
 
 
-def _matcher(kept: dict[str, Any], now: datetime) -> str:
-    user, created = User.objects.get_or_create(username=AUTOMATION, defaults={"kind": User.Kind.AUTOMATION})
+def _automation(name: str, workflow: str, kept: dict[str, Any], now: datetime) -> str:
+    user, created = User.objects.get_or_create(username=name, defaults={"kind": User.Kind.AUTOMATION})
     if created:
         user.set_unusable_password()
         user.save()
-    return _token(user, kept["tokens"].get(AUTOMATION), now=now, workflows=[WORKFLOW])
+    return _token(user, kept["tokens"].get(name), now=now, workflows=[workflow])
 
 
 def _token(user: User, known: str | None, *, now: datetime, workflows: list[str]) -> str:
@@ -103,15 +109,15 @@ def _token(user: User, known: str | None, *, now: datetime, workflows: list[str]
     return ApiToken.issue(user, name="demo", now=now, workflows=workflows)[1]
 
 
-def _workflow(now: datetime) -> Workflow:
-    """The demo's workflow with a live policy; one that managers have changed since stays as it is."""
-    workflow = Workflow.objects.filter(key=WORKFLOW, live_version__isnull=False).first()
+def _workflow(key: str, policy: Path, now: datetime) -> Workflow:
+    """A workflow of the demo with a live policy; one that managers have changed since stays as it is."""
+    workflow = Workflow.objects.filter(key=key, live_version__isnull=False).first()
     if workflow:
         return workflow
     author = User.objects.get(username=ADMINISTRATOR)
-    policies.save_draft(WORKFLOW, read_yaml(POLICY.read_text()), author=author, now=now, create=True)
-    policies.publish(WORKFLOW, publisher=author, reason="The policy that the demo begins with", now=now)
-    workflow = Workflow.objects.get(key=WORKFLOW)
+    policies.save_draft(key, read_yaml(policy.read_text()), author=author, now=now, create=True)
+    policies.publish(key, publisher=author, reason="The policy that the demo begins with", now=now)
+    workflow = Workflow.objects.get(key=key)
     workflow.allowed_hosts = ALLOWED_HOSTS
     workflow.save(update_fields=["allowed_hosts"])
     return workflow
