@@ -28,7 +28,8 @@ PAGES = (
 )
 RICH = changed(
     ("triggers.0.when", {"all": [{"field": "data.amount", "is": ">", "value": 2}, {"any": [
-        {"field": "data.currency", "is": "in", "value": ["EUR", "USD"]}, {"field": "data.po_number", "is": "missing"}]}]}),
+        {"field": "data.currency", "is": "in", "value": ["EUR", "USD"]},
+        {"field": "data.po_number", "is": "missing"}]}]}),
     ("triggers.1.when", {"all": [{"field": "data.po_number", "is": "missing"}]}),
     ("triggers.2.when", "confidence < 0.8 && data.amount > 10"),
     ("routes.0.when", {"exists": "data.po_line", "where": {"field": "item.price", "is": ">", "value": 5}}),
@@ -177,7 +178,7 @@ def test_a_mistake_is_shown_at_its_place_and_nothing_typed_is_lost(desk):
     page = response.content.decode()
     assert response.status_code == 400
     assert "triggers[0].when.value" in page
-    assert "Price variance is a number, but &#x27;two&#x27; is not" in page
+    assert "data.price_variance_percent is a number, but &#x27;two&#x27; is not" in page
     kept = controls(response.content)
     assert (kept["triggers.0.when.0.value"], kept["triggers.0.title"]) == (["two"], ["Above two"])
     assert document() == invoice_matching()
@@ -186,7 +187,7 @@ def test_a_mistake_is_shown_at_its_place_and_nothing_typed_is_lost(desk):
 def test_checking_while_typing_says_what_saving_would_say(desk):
     form = form_of(desk, "triggers", "triggers.0") | {"triggers.0.when.0.value": ["two"]}
     response = desk.post(f"{section_url('triggers')}check/", form)
-    assert b"Price variance is a number, but" in response.content
+    assert b"data.price_variance_percent is a number, but" in response.content
     assert b'data-for="f-triggers.0.when.0.field"' in response.content
     assert document() == invoice_matching()
 
@@ -196,7 +197,9 @@ def test_a_role_that_is_not_there_is_said_while_editing_and_refused_at_publishin
     page = press(desk, "routes", form, "save")
     assert page.status_code == 302
     assert b"did you mean AP clerk?" in desk.get(section_url("routes")).content
-    assert desk.post(f"{DRAFT}publish/", {"reason": "Try"}).status_code == 400
+    shown = desk.get(f"{DRAFT}publish/")
+    assert [found.anchor for found in shown.context["errors"]] == ["f-routes.0.role"]
+    assert desk.post(f"{DRAFT}publish/", {"reason": "Try", "base": shown.context["base"]}).status_code == 400
     assert Workflow.objects.get().live_version.number == 1
 
 
