@@ -12,6 +12,8 @@ from handoffs.rules.policy import ContextField, Policy
 
 MAX_SUMMARY_CHARACTERS = 500
 MAX_HEADLINE_CHARACTERS = 100
+MAX_MAGNITUDE = 40
+"""Beyond so many places a number is shown as it was written: `1e999999999` in digits would fill the memory."""
 _PLACEHOLDER = re.compile(r"\{([^{}|]+)(?:\|([^{}]*))?\}")
 
 
@@ -81,20 +83,24 @@ def grouped(value: Any) -> str:
 
 
 def as_decimal(value: Any) -> Decimal | None:
-    """The exact number that a JSON number or decimal string means, or None."""
+    """The exact number that a JSON number or decimal string means; None for anything else, and beyond all measure."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
         number = Decimal(value)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= MAX_MAGNITUDE else None
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What differs between two packages: `{label, before, after}` each; sensitive values are not told."""
     found = [
-        {"label": name.replace("_", " ").capitalize(), "before": _told(before.get(name)), "after": _told(after.get(name))}
+        {
+            "label": name.replace("_", " ").capitalize(),
+            "before": _told(before.get(name)),
+            "after": _told(after.get(name)),
+        }
         for name in ("summary", "root_cause", "links", "suggested_outcome")
         if before.get(name) != after.get(name)
     ]
