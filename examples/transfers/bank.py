@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from .records import Transfer
 
-HANGS_SECONDS = 1.0
+HANGS_SECONDS = 2.0
 """How long a request that is lost keeps its caller waiting."""
 REFUSED_ACCOUNTS = "XX"
 

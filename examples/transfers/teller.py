@@ -6,7 +6,7 @@ import requests
 
 from .records import Transfer
 
-ANSWERS_WITHIN_SECONDS = 0.5
+ANSWERS_WITHIN_SECONDS = 1.0
 
 
 class BankError(Exception):
