@@ -1,5 +1,23 @@
 // What the browser adds to the editor: problems beside the boxes while one types, and a word before unsaved work is left.
 let dirty = false;
+let latest = null;
+const typed = new Map();
+
+// Of several presses in flight only the last one may redraw the form.
+function isLate(event) {
+  return event.detail.target?.id === "editor" && latest !== null && event.detail.xhr !== latest;
+}
+
+// What was typed while an answer was on its way is put back into the form that came with it.
+function restore() {
+  for (const [id, box] of typed) {
+    const fresh = document.getElementById(id);
+    if (!fresh || fresh.tagName !== box.tagName) continue;
+    if (fresh.type === "checkbox") fresh.checked = box.checked;
+    else fresh.value = box.value;
+  }
+  return typed.size > 0;
+}
 
 function slotOf(box) {
   const name = box.id.replace(/^f-/, "e-");
@@ -35,7 +53,9 @@ function mark() {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target.closest("[data-editor]")) dirty = true;
+  if (!event.target.closest("[data-editor]")) return;
+  dirty = true;
+  if (event.target.id) typed.set(event.target.id, event.target);
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.closest("[data-editor]")) dirty = false;
@@ -43,9 +63,17 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-undo]")) dirty = false;
 });
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target?.id !== "editor") return;
+  latest = event.detail.xhr;
+  typed.clear();
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (isLate(event)) event.detail.shouldSwap = false;
+});
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "problems" || event.detail.elt?.id === "problems") return mark();
-  dirty = Boolean(document.querySelector("#editor [data-unsaved]"));
+  dirty = restore() || Boolean(document.querySelector("#editor [data-unsaved]"));
 });
 addEventListener("beforeunload", (event) => {
   if (dirty) event.preventDefault();
