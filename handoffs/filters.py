@@ -1,11 +1,13 @@
 """The one FilterSet of handoffs, for the lists of the portal and of the API: the same names, the same meaning."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django_filters.fields import IsoDateTimeField
 
 from handoffs.choices import Pattern, State
 from handoffs.models import Handoff
@@ -25,6 +27,21 @@ ORDERINGS = {
 }
 
 
+class MomentField(IsoDateTimeField):
+    """A time as ISO 8601, in UTC from here on: databases do not read every offset that the format allows."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        moment = super().to_python(value)
+        try:
+            return moment.astimezone(UTC) if moment else None
+        except OverflowError as error:
+            raise ValidationError("This time is out of range.") from error
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    field_class = MomentField
+
+
 class HandoffFilter(django_filters.FilterSet):
     """Narrows visible handoffs. `request.user` is whom `mine` means."""
 
@@ -36,14 +53,14 @@ class HandoffFilter(django_filters.FilterSet):
     holder = django_filters.CharFilter(field_name="holder__username", label="User name of the holder")
     mine = django_filters.BooleanFilter(method="filter_mine", label="Held by the caller, or not")
     overdue = django_filters.BooleanFilter(method="filter_overdue", label="Waits for a person past its due time")
-    opened_after = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
-    opened_before = django_filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
-    updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+    opened_after = MomentFilter(field_name="opened_at", lookup_expr="gte")
+    opened_before = MomentFilter(field_name="opened_at", lookup_expr="lt")
+    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gte")
     at_risk = django_filters.BooleanFilter(method="filter_at_risk", label="Close to its due time, or not")
-    accepted_after = django_filters.IsoDateTimeFilter(method="filter_accepted_after", label="Accepted at or after")
-    accepted_before = django_filters.IsoDateTimeFilter(method="filter_accepted_before", label="Accepted before")
-    resolved_after = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="gte")
-    resolved_before = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="lt")
+    accepted_after = MomentFilter(method="filter_accepted_after", label="Accepted at or after")
+    accepted_before = MomentFilter(method="filter_accepted_before", label="Accepted before")
+    resolved_after = MomentFilter(field_name="resolved_at", lookup_expr="gte")
+    resolved_before = MomentFilter(field_name="resolved_at", lookup_expr="lt")
     accepted_late = django_filters.BooleanFilter(
         method="filter_accepted_late", label="Accepted past its target, or in it"
     )

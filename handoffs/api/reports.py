@@ -1,7 +1,7 @@
 """From a checked body to the report that intake takes."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -85,7 +85,7 @@ def _resolve_by(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text).astimezone(UTC)
         is_near = abs(moment - now) <= DEADLINE_WITHIN
     except (ValueError, OverflowError):
         is_near = False
