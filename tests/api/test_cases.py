@@ -1,8 +1,10 @@
 """Reporting attempts: what is answered, what is answered again, and what is refused without a trace."""
 
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import pytest
+from django.utils import timezone
 
 from handoffs.choices import State
 from handoffs.models import Attempt, Case, Handoff
@@ -123,6 +125,13 @@ def test_a_refusal_does_not_use_up_a_key(bot):
     wrong = _clean(confidence=5)
     is_problem(bot.post("/cases/", wrong, Idempotency_Key="k-1"), 400, "invalid")
     assert bot.post("/cases/", wrong | {"confidence": 1}, Idempotency_Key="k-1").status_code == 200
+
+
+@pytest.mark.parametrize("offset", ["Z", "+20:33", "-23:59"])
+def test_a_deadline_of_the_cases_own_is_kept(bot, offset):
+    soon = (timezone.now() + timedelta(days=9)).strftime("%Y-%m-%dT%H:%M:%S")
+    shown = bot.post("/cases/", _body(resolve_by=soon + offset)).body["handoff"]
+    assert datetime.fromisoformat(shown["resolve_by"]) == datetime.fromisoformat(soon + offset)
 
 
 def test_an_unknown_workflow_is_not_there(bot):

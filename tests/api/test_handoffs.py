@@ -76,6 +76,8 @@ def test_the_list_shows_each_as_the_detail_does(bot, three):
     [
         ("state=lost", "?state"),
         ("opened_after=yesterday", "?opened_after"),
+        ("opened_after=0001-01-01T00:00:00%2B14:00", "?opened_after"),
+        ("accepted_after=2020-13-01T00:00:00Z", "?accepted_after"),
         ("ordering=secret", "?ordering"),
         ("limit=0", "?limit"),
         ("limit=201", "?limit"),
@@ -90,6 +92,13 @@ def test_what_cannot_be_read_in_a_query_is_named(bot, query, pointer):
     answer = bot.get(f"/handoffs/?{query}")
     assert answer.status_code == 400
     assert pointers(answer.body) == [pointer]
+
+
+@pytest.mark.parametrize("offset", ["%2B20:33", "-23:59", "Z", ""])
+@pytest.mark.parametrize("name", ["opened_after", "accepted_after", "updated_after"])
+def test_a_time_may_have_any_offset(bot, workflow, name, offset):
+    handoff = HandoffFactory(accepted=True)
+    assert _ids(bot.get(f"/handoffs/?{name}=0720-02-15T10:26:50.5{offset}")) == [str(handoff.pk)]
 
 
 @pytest.mark.parametrize("ordering", ["-opened_at", "opened_at", "due_at", "-due_at", "-updated_at", "priority"])
