@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import uuid
 from datetime import datetime
 from typing import ClassVar
 
@@ -34,10 +35,18 @@ class User(AbstractUser):
     workflow_scope: frozenset[str] | None = None
     """Keys of the workflows that the request's token allows; None where no token limits it. Set by authentication."""
 
+    managed_workflow_ids: frozenset[uuid.UUID] | None = None
+    """Workflows that the person manages, once somebody asked for them; None before."""
+
     @cached_property
+    def roles(self) -> dict[int, str]:
+        """Names of the person's roles by id, read once per object."""
+        return dict(self.groups.order_by("name").values_list("pk", "name"))
+
+    @property
     def role_ids(self) -> frozenset[int]:
-        """Ids of the person's roles, read once per object."""
-        return frozenset(self.groups.values_list("pk", flat=True))
+        """Ids of the person's roles."""
+        return frozenset(self.roles)
 
     @property
     def display_name(self) -> str:

@@ -37,8 +37,7 @@ def workflows_for(user: User) -> QuerySet[Workflow]:
         return workflows if user.workflow_scope is not None else workflows.none()
     if user.is_superuser:
         return workflows
-    names = list(roles_of(user).values_list("name", flat=True))
-    return workflows.filter(live_version__role_names__overlap=names)
+    return workflows.filter(live_version__role_names__overlap=list(user.roles.values()))
 
 
 def workflow_for(user: User, key: str) -> Workflow:
@@ -79,10 +78,9 @@ def _sees(user: User, handoff: Handoff) -> bool:
     """The same as `handoffs_for`; what the usual case needs is on the row already."""
     if user.workflow_scope is not None and handoff.workflow.key not in user.workflow_scope:
         return False
-    of_the_role = (
-        user.is_active and not user.is_automation and not role_ids_of(user).isdisjoint(handoff.routed_role_ids)
-    )
-    return of_the_role or handoffs_for(user).filter(pk=handoff.pk).exists()
+    reviews = user.is_active and not user.is_automation
+    was_routed = reviews and not user.role_ids.isdisjoint(handoff.routed_role_ids)
+    return was_routed or manages(user, handoff) or handoffs_for(user).filter(pk=handoff.pk).exists()
 
 
 def document_for(user: User, document_id: uuid.UUID | str) -> Document:
@@ -113,8 +111,12 @@ def case_for(user: User, workflow_key: str, reference: str) -> Case:
 
 
 def manages(user: User, handoff: Handoff) -> bool:
-    """Whether the user is a manager of the handoff's workflow."""
-    return is_manager(user) and (user.is_superuser or managed_workflows(user).filter(pk=handoff.workflow_id).exists())
+    """Whether the user is a manager of the handoff's workflow; read once per user object."""
+    if not is_manager(user):
+        return False
+    if user.managed_workflow_ids is None:
+        user.managed_workflow_ids = frozenset(managed_workflows(user).values_list("pk", flat=True))
+    return handoff.workflow_id in user.managed_workflow_ids
 
 
 def has_role(user: User, handoff: Handoff) -> bool:
@@ -188,7 +190,7 @@ def _seen_by(user: User) -> Q:
         Exists(Decision.objects.filter(handoff=OuterRef("pk"), decided_by=user))
     )
     if is_manager(user):
-        names = list(roles_of(user).values_list("name", flat=True))
+        names = list(user.roles.values())
         live = PolicyVersion.objects.filter(workflow=OuterRef("workflow"), status="live", role_names__overlap=names)
         seen |= Q(Exists(live))
     return seen

@@ -79,10 +79,11 @@ def _fire_step(handoff_id: Any, now: datetime) -> bool:
 
 
 def _ring_for_deliveries(now: datetime) -> bool:
-    """Wake a worker for what is due: retries, and what a dead worker or a lost ring left behind."""
-    if not Delivery.objects.due(now).exists():
-        return False
-    return doorbell.ring(doorbell.DELIVER) or bool(delivery.drain(clock=timezone.now))
+    """Wake a worker for what is due: retries, and what a dead worker or a lost ring left behind.
+
+    The sweep itself never posts: a receiver that hangs must not keep the clock from going on.
+    """
+    return Delivery.objects.due(now).exists() and doorbell.ring(doorbell.DELIVER)
 
 
 def _ring_for_notices(now: datetime) -> bool:

@@ -188,7 +188,7 @@ def _open(visit: Visit, evaluation: Evaluation) -> Answer:
     return _opened(visit, evaluation, package, case=visit.case)
 
 
-def _opened(visit: Visit, evaluation: Evaluation, package: Mapping[str, Any], *, case: Case) -> Answer:
+def _opened(visit: Visit, evaluation: Evaluation, package: dict[str, Any], *, case: Case) -> Answer:
     assert evaluation.primary is not None
     handoff = _new_handoff(visit, evaluation, package, case)
     lifecycle.wind(handoff, now=visit.now)

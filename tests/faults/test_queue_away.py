@@ -92,7 +92,7 @@ def test_the_doorbell_rings_once_until_it_is_answered(valkey):
 
 
 @pytest.mark.parametrize("trouble", ["stop", "freeze"])
-def test_reports_and_decisions_are_taken_at_once_and_the_sweep_delivers(valkey, receiver, ann, trouble):
+def test_reports_and_decisions_are_taken_at_once_and_a_worker_finds_the_delivery(valkey, receiver, ann, trouble):
     held = HandoffFactory(accepted_by=ann, callback_url=receiver.url_for("/hook"))
     getattr(valkey, trouble)()
     took = [
@@ -103,6 +103,7 @@ def test_reports_and_decisions_are_taken_at_once_and_the_sweep_delivers(valkey, 
     assert (max(took) < PATIENCE_SECONDS, Handoff.objects.count()) == (True, 2)
     assert [each.state for each in Delivery.objects.all()] == ["queued"]
     assert _seconds(jobs.sweep) < PATIENCE_SECONDS
+    assert jobs.deliver() == 1
     assert ([each.state for each in Delivery.objects.all()], len(receiver.log)) == (["delivered"], 1)
     assert list(violations(now=timezone.now(), lease=delivery.LEASE)) == []
 
