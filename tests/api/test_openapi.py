@@ -11,7 +11,7 @@ from drf_spectacular.validation import validate_schema
 from handoffs.api import openapi
 from handoffs.filters import HandoffFilter
 from tests.api.conftest import BASE
-from tests.factories import DEAR, HandoffFactory
+from tests.factories import DEAR, HandoffFactory, matcher, token_of
 
 BODIES = {"POST", "PUT", "PATCH"}
 
@@ -131,7 +131,13 @@ def test_the_page_has_no_script_of_its_own_inline(nobody):
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_the_page_works_under_the_content_policy(browser_page, workflow):
+def test_the_page_tries_out_what_it_shows_under_the_content_policy(browser_page, workflow):
     browser_page.goto(f"{BASE}/docs/")
-    browser_page.get_by_text("Report an attempt on a case", exact=True).click()
-    browser_page.get_by_text("An invoice over its order").first.wait_for()
+    browser_page.get_by_role("button", name="Authorize").click()
+    browser_page.get_by_label("Value").fill(token_of(matcher()))
+    browser_page.locator(".modal-ux").get_by_role("button", name="Apply credentials").click()
+    browser_page.locator(".modal-ux").get_by_role("button", name="Close").first.click()
+    browser_page.get_by_text("List your workflows", exact=True).click()
+    browser_page.get_by_role("button", name="Try it out").click()
+    browser_page.get_by_role("button", name="Execute").click()
+    browser_page.locator(".live-responses-table").get_by_text('"invoice-matching"').wait_for()
