@@ -211,9 +211,9 @@ class _Past:
         for case, at, error in reversed(rows[:SIBLINGS_LIMIT]):
             self.attempts[case].append((at, error))
         resolved = Handoff.objects.filter(case__in=cases).exclude(resolved_at=None)
-        for case, at in resolved.values_list("case", "resolved_at")[:SIBLINGS_LIMIT]:
-            if at is not None:
-                self.ended[case].append(at)
+        for case, ended_at in resolved.values_list("case", "resolved_at")[:SIBLINGS_LIMIT]:
+            if ended_at is not None:
+                self.ended[case].append(ended_at)
 
     def of(self, attempt: Attempt) -> FailureHistory:
         """Failures count since the case last went well, or was last with a person."""

@@ -1,7 +1,8 @@
 """A condition as the builder shows it, and back: rows of field, operator and value in groups, or written out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made
 from decimal import Decimal
 from typing import Any
 
@@ -36,7 +37,7 @@ class Leaf:
     input: str
     choices: Choices
     was: str
-    errors: list[str] = field(default_factory=list)
+    errors: list[str] = made(default_factory=list)
 
     is_group = False
     known: bool = True
@@ -62,7 +63,7 @@ class Group:
     children: list[Any]
     wrapped: bool
     depth: int
-    errors: list[str] = field(default_factory=list)
+    errors: list[str] = made(default_factory=list)
 
     is_group = True
 

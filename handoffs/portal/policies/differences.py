@@ -75,7 +75,7 @@ def _name(item: Item) -> str:
 
 def _pairs_by_place(old: Sequence[Item], new: Sequence[Item]) -> Iterator[tuple[Item | None, Item | None]]:
     texts = [[canonical_dumps(item.source) for item in items] for items in (old, new)]
-    for kind, first, last, start, end in SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
+    for kind, first, last, start, end in SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes():
         if kind != "equal":
             yield from zip_longest(old[first:last], new[start:end])
 

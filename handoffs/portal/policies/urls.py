@@ -1,10 +1,12 @@
 """The addresses of policies: reading under the workflow, editing under its draft."""
 
+from typing import Any
+
 from django.urls import include, path
 
 from handoffs.portal.policies import editor, pages, publishing, trying, yaml_page
 
-draft = [
+draft: list[Any] = [
     path("", editor.start_page, name="policy_draft"),
     path("start/", publishing.start, name="policy_start"),
     path("yaml/", yaml_page.edit, name="policy_yaml"),
@@ -16,7 +18,7 @@ draft = [
     path("sections/<slug:section>/check/", editor.check, name="policy_check"),
 ]
 
-workflow = [
+workflow: list[Any] = [
     path("", pages.policy, name="policy"),
     path("compare/", pages.compare, name="policy_compare"),
     path("versions/<int:number>/", pages.policy, name="policy_version"),

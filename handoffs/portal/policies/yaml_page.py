@@ -51,8 +51,9 @@ def _save(
     except DraftChanged:
         draft = versions.required_draft(workflow)
         conflict = Conflict(saved=versions.saved_of(draft), changes=differences(draft.document, document))
-        values = {"base": digest_of(draft.document), "conflict": conflict, "status": 409}
-        return _answer(request, workflow, draft, text, (), **values)
+        return _answer(
+            request, workflow, draft, text, (), base=digest_of(draft.document), conflict=conflict, status=409
+        )
     messages.success(request, "The draft is saved.")
     return redirect("policy_yaml", key=workflow.key)
 
