@@ -12,8 +12,8 @@ from handoffs.rules.canonical import canonical_dumps
 from handoffs.rules.policy_reading import plain, read_yaml
 from tests.policies import changed, invoice_matching
 
-TRICKY = ("1e5", "no", "1:30", "2026-01-31", "0x1F", "~", "", "<<", "yes", "12", "a: b", "# x", "- a", "null", "é\n two\n",
-          "'q'", "{a}", ".5", "true ", "!x", "&a", "1.", "+1")  # fmt: skip
+TRICKY = ("1e5", "no", "1:30", "2026-01-31", "0x1F", "~", "", "<<", "yes", "12", "a: b", "# x", "- a", "null", 
+          "é\n two\n",          "'q'", "{a}", ".5", "true ", "!x", "&a", "1.", "+1")  # fmt: skip
 
 
 def told(before, after):
