@@ -12,8 +12,8 @@ from handoffs.rules.canonical import canonical_dumps
 from handoffs.rules.policy_reading import plain, read_yaml
 from tests.policies import changed, invoice_matching
 
-TRICKY = ("1e5", "no", "1:30", "2026-01-31", "0x1F", "~", "", "<<", "yes", "12", "a: b", "# x", "- a", "null", 
-          "é\n two\n",          "'q'", "{a}", ".5", "true ", "!x", "&a", "1.", "+1")  # fmt: skip
+TRICKY = ("1e5", "no", "1:30", "2026-01-31", "0x1F", "~", "", "<<", "yes", "12", "a: b", "# x", "- a", "null",
+          "é\n two\n", "'q'", "{a}", ".5", "true ", "!x", "&a", "1.", "+1")  # fmt: skip
 
 
 def told(before, after):
@@ -46,8 +46,10 @@ def test_what_came_went_and_moved_is_told():
     after["triggers"] = [after["triggers"][1], after["triggers"][0], *after["triggers"][3:]]
     assert told(invoice_matching(), after) == [
         "Trigger low_confidence removed Low confidence: Confidence is below 0.8 →",
-        ("Order price_variance, missing_po, repeated_failure, quality_sample → "
-        "missing_po, price_variance, repeated_failure, quality_sample"),
+        (
+            "Order price_variance, missing_po, repeated_failure, quality_sample → "
+            "missing_po, price_variance, repeated_failure, quality_sample"
+        ),
     ]
     assert told(after, after) == []
 
