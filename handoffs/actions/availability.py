@@ -1,7 +1,7 @@
 """When people are away: what they held goes to who covers, and nobody waits for a role that nobody works for."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 
 from django.db import transaction
@@ -98,7 +98,7 @@ def _hand_over_one(handoff_id: uuid.UUID, absence: Absence, now: datetime) -> bo
     can_cover = cover is not None and cover.is_active and handoff.role_id in cover.role_ids
     handoff.offered_to = cover if can_cover else None
     lifecycle.let_go(handoff, by=CLOCK, reason=f"{absence.person.display_name} is away", now=now)
-    if can_cover:
+    if can_cover and absence.cover_id is not None:
         words = partial(_covered_words, notifications.about(handoff), absence)
         step = f"covered:{handoff.version}"
         people = list(team.available(now=now).filter(pk=absence.cover_id))
@@ -125,5 +125,5 @@ def _empty_role_words(about: notices.About, role: str, zone: object) -> notices.
     return notices.empty_role(about, role=role)
 
 
-def _covered_words(about: notices.About, absence: Absence, zone: notices.tzinfo) -> notices.Words:
+def _covered_words(about: notices.About, absence: Absence, zone: tzinfo) -> notices.Words:
     return notices.covered(about, absent=absence.person.display_name, until=absence.ends_at, zone=zone)

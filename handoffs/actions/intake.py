@@ -1,6 +1,5 @@
 """Takes an automation's report on a case: judges it, opens a handoff if need be, and answers what to do now."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any

@@ -34,7 +34,7 @@ class Recipient:
 
 
 def compose(*, now: datetime) -> int:
-    """Make messages of what waits; returns how many. Notices whose time has not come, or who come too often, wait on."""
+    """Make messages of what waits; returns how many. Notices that come too early or too often wait on."""
     waiting = Notification.objects.unsent().filter(send_at__lte=now)
     if not waiting.exists() or _is_catching_up(waiting, now):
         return 0

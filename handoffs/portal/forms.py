@@ -32,7 +32,7 @@ class NoticeSettingsForm(forms.ModelForm):
 
     def __init__(self, *args: Any, person: User, **options: Any) -> None:
         kept = NoticeSettings.objects.filter(person=person).first()
-        super().__init__(*args, instance=kept or NoticeSettings(person=person), **options)
+        super().__init__(*args, **(options | {"instance": kept or NoticeSettings(person=person)}))
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

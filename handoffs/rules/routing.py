@@ -19,7 +19,7 @@ class Routing:
 
 
 def route(policy: Policy, names: Mapping[str, Any]) -> Routing:
-    """The first route whose condition holds. A condition that cannot be decided does not match; the last always does."""
+    """The first route whose condition holds; one that cannot be decided does not match, the last always does."""
     for candidate in policy.routes:
         if candidate.when is None:
             return Routing(role=candidate.role, priority=candidate.priority)

@@ -3,7 +3,7 @@
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -28,7 +28,7 @@ PLAYS_FOR_SECONDS = 66
 
 class Command(BaseCommand):
     help = "Opens three handoffs with an SLA of seconds and tells what the clock does with them; about a minute."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--seconds", type=int, default=PLAYS_FOR_SECONDS, help="how long to watch")
@@ -81,7 +81,7 @@ def _play_reviewer(handoffs: dict[str, Handoff], second: int) -> None:
     """Somebody of the role accepts two of them after three seconds, and decides one after eight."""
     if second == 3:
         for reference in ("FORGOTTEN", "DONE-IN-TIME"):
-            _unless_somebody_did(lambda reference=reference: _accept(handoffs[reference]))  # type: ignore[misc]
+            _unless_somebody_did(lambda reference=reference: _accept(handoffs[reference]))
     if second == 8:
         _unless_somebody_did(lambda: _decide(handoffs["DONE-IN-TIME"]))
 
