@@ -4,7 +4,6 @@ import { startForms } from "./forms.js";
 import { startKeys } from "./keys.js";
 import { startLists } from "./list.js";
 
-document.documentElement.classList.add("scripted");
 startClocks();
 startForms();
 startKeys();
