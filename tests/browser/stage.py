@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -29,6 +28,7 @@ class Desk:
         self.browser, self.url = browser, url
         self.pages: list[Page] = []
         self.complaints: list[str] = []
+        self.asked_for: set[str] = set()
 
     def visit(
         self, person: User | None = None, *, device: str = "desktop", theme: str = "light", scripts: bool = True
@@ -66,13 +66,13 @@ class Desk:
 
     def _hear(self, page: Page, message: ConsoleMessage) -> None:
         """Errors and warnings count, but for the browser's own word that a page answered with a refusal."""
-        is_refusal = message.text.startswith(REFUSED) and urlsplit(message.location["url"]).path.startswith(
-            "/handoffs/"
-        )
+        is_refusal = message.text.startswith(REFUSED) and message.location["url"] in self.asked_for
         if message.type in ("error", "warning") and not is_refusal:
             self.complaints.append(f"{message.type} at {page.url}: {message.text}")
 
     def _see(self, request: Request) -> None:
+        if request.is_navigation_request():
+            self.asked_for.add(request.url)
         if not request.url.startswith((self.url, "data:", "blob:")):
             self.complaints.append(f"asked another host: {request.url}")
 

@@ -1,0 +1,165 @@
+"""Every page of the portal, in both themes, on a screen and on a phone: accessible, light, and nothing jumps."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from accounts.models import User
+from handoffs.actions import lifecycle, policies
+from handoffs.queries import inbox
+from tests import factories
+from tests.browser.audit import Audit
+from tests.browser.stage import Desk, case_url, follow
+from tests.factories import HandoffFactory
+from tests.policies import invoice_matching
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+Look = Callable[..., Audit]
+
+
+@pytest.fixture
+def look(desk: Desk) -> Look:
+    """An audit through the eyes of somebody."""
+    return lambda person=None: Audit(desk.visit(person))
+
+
+def assert_nothing(found: list[str]) -> None:
+    """Nothing was found; else everything is told, not only the first."""
+    assert not found, "\n".join(found)
+
+
+def fill_the_desk() -> None:
+    """Something in every state, late, at risk and in time, with notices for who holds it."""
+    ann, bob = factories.ann(), factories.bob()
+    HandoffFactory(overdue=True)
+    HandoffFactory(accepted_by=bob)
+    HandoffFactory(resubmitted=True, accepted_by=ann)
+    HandoffFactory(escalated=True)
+    HandoffFactory(resolved=True)
+    given = HandoffFactory()
+    lifecycle.assign(given, to=ann, by=factories.lea(), now=timezone.now())
+
+
+def test_before_one_is_signed_in(look: Look, ann: User) -> None:
+    audit = look()
+    for url in ("/accounts/login/", "/accounts/password/reset/", "/accounts/password/reset/done/"):
+        audit.visit(url)
+    audit.page.goto("/accounts/login/")
+    audit.page.get_by_label("Username or email").fill("ann")
+    audit.page.get_by_label("Password").fill("wrong")
+    with audit.page.expect_navigation():
+        audit.page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(audit.page.get_by_role("alert")).to_be_visible()
+    audit.look()
+    assert_nothing(audit.found)
+
+
+def test_empty_pages(look: Look, ann: User, max_: User) -> None:
+    audit = look(ann)
+    for url in ("/queue/", "/queue/?overdue=true", "/mine/", "/cases/", "/cases/?search=nothing"):
+        audit.visit(url)
+    stranger = look(max_)
+    stranger.visit("/queue/")
+    assert_nothing(audit.found + stranger.found)
+
+
+def test_every_page_that_a_reviewer_can_reach(look: Look, ann: User) -> None:
+    fill_the_desk()
+    audit = look(ann)
+    visited = audit.crawl("/queue/")
+    assert visited >= {"queue", "mine", "cases", "case", "document", "notices", "profile", "account_change_password"}
+    audit.page.goto("/queue/")
+    audit.page.keyboard.press("j")
+    audit.page.keyboard.press("x")
+    audit.look()
+    audit.page.keyboard.press("?")
+    audit.look()
+    assert_nothing(audit.found)
+
+
+def test_every_page_that_a_manager_can_reach(look: Look, lea: User) -> None:
+    fill_the_desk()
+    document = invoice_matching(title="Matching of invoices")
+    policies.save_draft(factories.WORKFLOW, document, author=lea, now=timezone.now())
+    audit = look(lea)
+    visited = audit.crawl("/queue/")
+    assert visited >= {"queue", "case", "policies", "policy", "team", "sla"}
+    assert_nothing(audit.found)
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "pending": {},
+    "overdue": {"overdue": True},
+    "held by me": {"accepted": True},
+    "held by somebody": {"accepted_by": factories.bob},
+    "came back": {"resubmitted": True},
+    "returned": {"returned": True},
+    "escalated": {"escalated": True},
+    "proposed by me": {"proposed": True, "accepted_by": factories.ann, "data": {"amount": "60000.00"}},
+    "resolved": {"resolved": True},
+    "withdrawn": {"withdrawn": True},
+}
+
+
+def test_a_case_in_every_state(look: Look, ann: User) -> None:
+    factories.publish(routes=[{"role": factories.CLERK}])
+    audit = look(ann)
+    for wishes in CASES.values():
+        made = {name: wish() if callable(wish) else wish for name, wish in wishes.items()}
+        audit.visit(case_url(HandoffFactory(**made)))
+    second = look(factories.bob())
+    second.visit(case_url(HandoffFactory(proposed=True, accepted_by=ann)))
+    assert_nothing(audit.found + second.found)
+
+
+def test_refusals_of_a_case(look: Look, ann: User, bob: User) -> None:
+    audit = look(ann)
+    lost = HandoffFactory()
+    audit.page.goto(case_url(lost))
+    lifecycle.accept(lost, reviewer=bob, now=timezone.now())
+    follow(audit.page, "a")
+    expect(audit.page.get_by_role("alert")).to_contain_text("Bob")
+    audit.look()
+
+    changed = HandoffFactory(accepted_by=ann)
+    audit.page.goto(case_url(changed))
+    factories.post(reference=changed.case.reference, data={"amount": "1450.00"})
+    follow(audit.page, "1", "Control+Enter")
+    expect(audit.page.locator("#refusal .changes")).to_be_visible()
+    audit.look()
+    assert_nothing(audit.found)
+
+
+def test_pages_that_say_no(look: Look, ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = look(ann)
+    audit.visit("/handoffs/00000000-0000-0000-0000-000000000000/", status=404)
+    audit.visit("/team/", status=403)
+    for error, status in ((RuntimeError("as if"), 500), (OperationalError("as if"), 503)):
+        monkeypatch.setattr(inbox, "work_of", raising(error))
+        audit.visit("/mine/", status=status)
+    assert_nothing(audit.found)
+
+
+def test_a_form_that_is_too_old(look: Look, ann: User) -> None:
+    HandoffFactory()
+    audit = look(ann)
+    audit.page.goto("/queue/")
+    audit.page.context.clear_cookies(name="csrftoken")
+    follow(audit.page, "t")
+    expect(audit.page.get_by_role("heading", name="This form is too old")).to_be_visible()
+    audit.look()
+    assert_nothing(audit.found)
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    """Something that only fails."""
+
+    def fails(*args: Any, **named: Any) -> Any:
+        raise error
+
+    return fails
