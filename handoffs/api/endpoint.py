@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.http import parse_etags
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,6 +24,13 @@ TAG_CHARACTERS = 32
 NUL = "\0"
 
 
+class LengthRequired(APIException):
+    """A body came in chunks, which the framework would take for no body at all."""
+
+    status_code = 411
+    default_detail = "Say how long the body is: send Content-Length instead of a chunked body."
+
+
 class Endpoint(APIView):
     """A view of the API. `parameters` are the query parameters that it knows; any other is a mistake."""
 
@@ -34,7 +42,9 @@ class Endpoint(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.now = timezone.now()
-        known = self.parameters if request.method == "GET" else ()
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired
+        known = self.parameters if request.method in ("GET", "HEAD") else ()
         if mistakes := list(_mistakes(request, known)):
             raise invalid(mistakes)
         if any(NUL in part for part in kwargs.values()):

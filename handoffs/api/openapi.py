@@ -16,7 +16,7 @@ from handoffs.api.schemas.parts import Schema, ref
 JSON = "application/json"
 COMPONENTS = attempts.COMPONENTS | handoffs.COMPONENTS | workflows.COMPONENTS
 ALWAYS = (401, 406, 429, 503)
-WITH_BODY = (400, 413, 415)
+WITH_BODY = (400, 411, 413, 415)
 REFUSALS = {
     400: "Malformed: `errors` say where and what to do",
     401: "No token, or one that does not count any more",
@@ -24,6 +24,7 @@ REFUSALS = {
     404: "Not there, or not visible to you",
     406: "Only JSON is answered",
     409: "Not possible now; `code` says why",
+    411: "A body needs a Content-Length",
     413: "Too large",
     415: "Only the documented content types are read",
     422: "The same Idempotency-Key came with another body",

@@ -10,7 +10,7 @@ from handoffs import access
 from handoffs.actions import context, decisions, lifecycle, receipts
 from handoffs.api import examples
 from handoffs.api.endpoint import Endpoint, body_of, caller
-from handoffs.api.openapi import operation
+from handoffs.api.openapi import WITH_BODY, operation
 from handoffs.api.schemas import handoffs as schemas
 from handoffs.api.validation import Shape
 from handoffs.choices import ReceiptStatus
@@ -25,7 +25,7 @@ WITH_REASON = Shape(schemas.WITH_REASON)
 def _does(name: str, summary: str, body: str = "", *, shows: tuple[OpenApiExample, ...] = ()) -> Any:
     """Document an address that changes a handoff and answers with it."""
     return operation(
-        name, summary, body=body, answers={200: "Handoff"}, refuses=(400, 403, 404, 409, 413, 415), examples=shows
+        name, summary, body=body, answers={200: "Handoff"}, refuses=(*WITH_BODY, 403, 404, 409), examples=shows
     )
 
 

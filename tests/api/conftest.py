@@ -53,7 +53,7 @@ class Caller:
 
 
 def _read(answer: Any) -> Any:
-    if "json" in answer.headers.get("Content-Type", "") and not answer.streaming:
+    if "json" in answer.headers.get("Content-Type", "") and answer.content:
         answer.body = json.loads(answer.content, parse_float=Decimal)
     return answer
 

@@ -8,7 +8,7 @@ import pytest
 
 from handoffs.api import strict_json
 from handoffs.models import Attempt
-from tests.api.conftest import is_problem, nothing_written, pointers
+from tests.api.conftest import BASE, is_problem, nothing_written, pointers
 from tests.factories import CLEAN, DATA
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +134,15 @@ def test_a_body_just_within_the_limit_is_taken(bot):
 def test_only_json_is_read(bot, content_type):
     with nothing_written():
         is_problem(bot.raw("/cases/", b'{"workflow": "x"}', content_type), 415, "unsupported_media_type")
+
+
+def test_a_body_in_chunks_is_not_taken_for_none(bot):
+    with nothing_written():
+        answer = bot.client.generic(
+            "POST", f"{BASE}/cases/", b"", headers={"Transfer-Encoding": "chunked"}, CONTENT_LENGTH=""
+        )
+    answer.body = json.loads(answer.content)
+    is_problem(answer, 411, "length_required")
 
 
 def test_only_json_is_answered(bot):

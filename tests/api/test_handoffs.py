@@ -163,6 +163,11 @@ def test_an_automation_that_reads_the_decision_has_it(bot, api, bob, three):
     assert bot.get(path).body == shown
 
 
+def test_a_head_is_a_get_without_the_body(bot, three):
+    answer = bot.send("HEAD", "/handoffs/?state=pending")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 # --- the long poll --------------------------------------------------------------------------------------------------
 
 
