@@ -19,6 +19,7 @@ from handoffs.actions import (
     receipts,
 )
 from handoffs.models import Delivery, Message, Notification, SweepHeartbeat
+from handoffs.queries import team
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ def sweep() -> dict[str, int]:
 
 
 def _each(ids: list[Any], act: Callable[[Any, datetime], Any]) -> int:
-    return sum(bool(act(one, timezone.now())) for one in ids)
+    with team.one_roster():
+        return sum(bool(act(one, timezone.now())) for one in ids)
 
 
 def _apart(act: Callable[..., int], now: datetime) -> int:

@@ -70,7 +70,8 @@ def _remind(handoff: Handoff, policy: Policy, step: sla.Step, now: datetime) -> 
     told = reminders.send(handoff, policy, reminder, step=step.key, now=now)
     details = {"step": step.key, "target": reminder.anchor.value, "to": reminder.to.value, "told": told}
     audit.record(handoff, Event.REMINDED, actor=CLOCK, now=now, details=details)
-    availability.pass_on_if_nobody(handoff, now=now)
+    if not told:
+        availability.pass_on_if_nobody(handoff, now=now)
 
 
 def _escalate(handoff: Handoff, policy: Policy, step: sla.Step, now: datetime) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from handoffs.choices import OVERTAKEN_KINDS, Channel, MessageState, NoticeKind
-from handoffs.models import Handoff, NoticeSettings, Notification, NotificationChannel
+from handoffs.models import Handoff, NoticeSettings, Notification
 from handoffs.queries import team
 from handoffs.rules import notices
 from handoffs.rules.notices import About, Words
@@ -106,9 +106,8 @@ def _to_person(person: User, base: dict[str, object], words: Wording) -> list[No
 def _to_channels(
     handoff: Handoff, people: Sequence[User], role_ids: Iterable[int], base: dict[str, object], words: Wording
 ) -> list[Notification]:
-    wanted = Q(person__in=[person.pk for person in people]) | Q(role__in=list(role_ids))
     rows = []
-    for channel in NotificationChannel.objects.filter(wanted, is_enabled=True).select_related("person"):
+    for channel in team.channels_of(people, role_ids):
         zone = notices.zone_of(channel.person.time_zone if channel.person else "UTC")
         said = notices.masked(about(handoff)) if channel.is_masked else words(zone)
         shown = {"title": said.title, "text": said.text, "send_at": _send_at(base)}

@@ -1,14 +1,18 @@
 """Who is there: the people of roles, the managers of workflows, who is away and who covers for them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from handoffs.models import Absence, Handoff, PolicyVersion
+from handoffs.models import Absence, Handoff, NotificationChannel, PolicyVersion
 
 MANAGER_PERMISSION = "manage_workflow"
+_ROSTER: ContextVar[dict[tuple[Any, ...], list[Any]] | None] = ContextVar("roster", default=None)
 
 
 def people() -> QuerySet[User]:
@@ -21,8 +25,40 @@ def available(*, now: datetime) -> QuerySet[User]:
     return people().exclude(Exists(Absence.objects.at(now).filter(person=OuterRef("pk"))))
 
 
+@contextmanager
+def one_roster() -> Iterator[None]:
+    """Look people and channels of the same roles up once in this block: for a batch of steps that fires at once."""
+    token = _ROSTER.set({})
+    try:
+        yield
+    finally:
+        _ROSTER.reset(token)
+
+
 def available_of(role_ids: Iterable[int], *, now: datetime) -> list[User]:
     """Who can work for any of the roles now, each once."""
+    ids = frozenset(role_ids)
+    return _once(("people", ids), lambda: _available_of(ids, now))
+
+
+def channels_of(people: Iterable[User], role_ids: Iterable[int]) -> list[NotificationChannel]:
+    """The enabled channels of these people and roles."""
+    persons, roles = frozenset(person.pk for person in people), frozenset(role_ids)
+    wanted = Q(person__in=persons) | Q(role__in=roles)
+    enabled = NotificationChannel.objects.filter(wanted, is_enabled=True).select_related("person")
+    return _once(("channels", persons, roles), lambda: list(enabled))
+
+
+def _once(key: tuple[Any, ...], look_up: Callable[[], list[Any]]) -> list[Any]:
+    roster = _ROSTER.get()
+    if roster is None:
+        return look_up()
+    if key not in roster:
+        roster[key] = look_up()
+    return roster[key]
+
+
+def _available_of(role_ids: Iterable[int], now: datetime) -> list[User]:
     membership = User.groups.through.objects.filter(user_id=OuterRef("pk"), group_id__in=list(role_ids))
     return list(available(now=now).filter(Exists(membership)).order_by("pk"))
 

@@ -7,6 +7,7 @@ import pytest
 from handoffs.actions import escalation, lifecycle, notifications, receipts
 from handoffs.choices import Channel, Event, NoticeKind, ReceiptStatus
 from handoffs.models import Notification, NotificationChannel, Recovery
+from handoffs.queries import team
 from tests import factories
 from tests.factories import CLERK, MANAGER, HandoffFactory
 
@@ -158,3 +159,14 @@ def test_all_is_read_up_to_what_the_page_showed(now, ann):
     escalation.fire(second.pk, now=later)
     assert notifications.mark_all_read(ann, until=now, now=later) == 1
     assert [row.handoff for row in Notification.objects.unread().filter(person=ann)] == [second]
+
+
+def test_a_batch_that_fires_at_once_looks_the_same_people_up_once(now, ann, bob, django_assert_num_queries):
+    role_ids = [factories.role(CLERK).pk]
+    with team.one_roster(), django_assert_num_queries(2):
+        for _ in range(3):
+            people = team.available_of(role_ids, now=now)
+            team.channels_of(people, role_ids)
+    assert [person.username for person in people] == ["ann", "bob"]
+    leave(bob)
+    assert [person.username for person in team.available_of(role_ids, now=now)] == ["ann"]
