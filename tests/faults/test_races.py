@@ -232,9 +232,9 @@ def _finish(leased):
 
 
 def _wait_until_somebody_waits():
-    for _ in range(200):
+    for _ in range(1000):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
             if cursor.fetchone()[0]:
                 return
         time.sleep(0.01)
