@@ -92,11 +92,10 @@ class Audit:
 
 
 def kind_of(url: str) -> str:
-    """The name of the address, with the section where one has several; empty for what is not ours to look at."""
+    """The name of the address; empty for what is not ours to look at."""
     if url.startswith(("/admin/", "/api/", "/static/")):
         return ""
     try:
-        found = resolve(url.partition("?")[0])
+        return resolve(url.partition("?")[0]).url_name or ""
     except Resolver404:
         return ""
-    return " ".join(filter(None, [found.url_name, found.kwargs.get("section")]))
