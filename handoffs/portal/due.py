@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from handoffs.portal import wording
 from handoffs.queries.due import DueStory
-from handoffs.rules.calendars import Stretch, StretchKind
+from handoffs.rules.calendars import ALWAYS, Stretch, StretchKind
 from handoffs.rules.sla import Target
 
 TITLES = {Target.ACCEPT: "Accept by", Target.RESOLVE: "Decide by", Target.CUT_OFF: "Cut-off"}
@@ -52,13 +52,11 @@ def _sentence(story: DueStory) -> str:
     if story.is_fixed:
         return "The automation gave this deadline; pauses do not move it."
     allowed = wording.duration(timedelta(seconds=story.allowed_seconds or 0))
-    around = (
-        f"of {story.calendar} time ({story.time_zone})" if story.time_zone != "UTC" else f"of {story.calendar} time"
-    )
+    around = "around the clock" if story.calendar == ALWAYS.title else f"of {story.calendar} time ({story.time_zone})"
     if story.due_at is None:
         counted = wording.duration(timedelta(seconds=story.counted_seconds))
         return f"{counted} of {allowed} {around} are used up. The clock stands still while it is returned."
-    return f"{allowed} {around} from when it was opened."
+    return f"{allowed} {around} from the start of its clock."
 
 
 def _line(stretch: Stretch) -> StretchLine:
