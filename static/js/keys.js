@@ -36,6 +36,7 @@ function open(selector) {
   if (!details) return;
   details.open = true;
   details.scrollIntoView({ block: "nearest" });
+  details.querySelector("textarea")?.focus(); // at once, or what is typed next would be taken for commands
 }
 
 function go(key) {
