@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from accounts.models import User
 from handoffs.models import Handoff
@@ -90,6 +90,12 @@ def follow(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
     with page.expect_navigation():
         page.keyboard.press(keys[-1])
+
+
+def go(link: Locator) -> None:
+    """Click what leads to another page, and be there with its scripts."""
+    with link.page.expect_navigation():
+        link.click()
 
 
 def case_url(handoff: Handoff) -> str:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import User
 from handoffs.models import Handoff
 from tests import factories
-from tests.browser.stage import Desk, follow
+from tests.browser.stage import Desk, follow, go
 from tests.journeys.outside import InvoiceMatcher
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -74,7 +74,7 @@ def test_a_question_goes_to_the_automation_and_the_answer_comes_first_to_who_ask
         waiting(2)
         page = desk.visit(ann)
         page.goto("/queue/")
-        page.get_by_role("link", name=asked).click()
+        go(page.get_by_role("link", name=asked))
         follow(page, "a")
         page.keyboard.press("r")
         page.keyboard.type("The order does not fit")

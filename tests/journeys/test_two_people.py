@@ -9,7 +9,7 @@ from accounts.models import User
 from handoffs.choices import State
 from handoffs.models import Decision, Handoff
 from tests import factories
-from tests.browser.stage import Desk, case_url, follow
+from tests.browser.stage import Desk, case_url, follow, go
 from tests.factories import HandoffFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -108,7 +108,7 @@ def test_an_objection_goes_back_to_who_proposed(desk: Desk, bob: User, cleo: Use
     with cleos.expect_navigation():
         cleos.get_by_role("button", name="Object").click()
     bobs.goto("/mine/")
-    bobs.locator("[data-row] a").click()
+    go(bobs.locator("[data-row] a"))
     expect(bobs.get_by_role("heading", name="Decide")).to_be_visible()
     expect(bobs.locator(".timeline").last).to_contain_text("It was ordered by phone")
 

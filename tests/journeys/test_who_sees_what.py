@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from handoffs.models import Handoff
-from tests.browser.stage import Desk, case_url, follow
+from tests.browser.stage import Desk, case_url, follow, go
 from tests.factories import DATA, HandoffFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -34,7 +34,7 @@ def test_what_is_escalated_is_with_the_manager_and_no_longer_with_who_held_it(de
     expect(anns.get_by_role("heading", name="You hold nothing")).to_be_visible()
 
     leas.goto("/queue/")
-    leas.get_by_role("link", name=handoff.case.reference).click()
+    go(leas.get_by_role("link", name=handoff.case.reference))
     expect(leas.locator(".why")).to_contain_text("Escalated from AP clerk to AP manager by Ann")
     expect(leas.locator(".timeline").last).to_contain_text("Above my limit")
     follow(leas, "a")

@@ -10,7 +10,7 @@ from accounts.models import User
 from handoffs.choices import State
 from handoffs.models import Decision, Handoff
 from tests import factories
-from tests.browser.stage import Desk, case_url
+from tests.browser.stage import Desk, case_url, go
 from tests.factories import HandoffFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -30,7 +30,7 @@ def press(page: Page, name: str) -> None:
 def test_accept_and_decide(page: Page) -> None:
     handoff = HandoffFactory()
     page.goto("/queue/")
-    page.get_by_role("link", name=handoff.case.reference).click()
+    go(page.get_by_role("link", name=handoff.case.reference))
     with page.expect_navigation():
         page.locator("#panel").get_by_role("button", name="Accept").click()
     page.get_by_role("radio", name="Approve and pay").check()
@@ -91,6 +91,6 @@ def test_filters_the_theme_and_documents(page: Page, ann: User) -> None:
     press(page, "Switch to the dark theme")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     expect(page.locator("[data-row]")).to_have_count(1)
-    page.get_by_role("link", name=handoff.case.reference).click()
-    page.get_by_role("link", name="invoice.pdf").click()
+    go(page.get_by_role("link", name=handoff.case.reference))
+    go(page.get_by_role("link", name="invoice.pdf"))
     expect(page.get_by_role("link", name="Original")).to_be_visible()
