@@ -40,9 +40,12 @@ def prepare() -> dict[str, dict[str, str]]:
 
 
 def many_handoffs(count: int) -> None:
-    """Copy the newest handoff `count` times, with its case, attempt, revision and audit row, as SQL."""
+    """Open a handoff and copy it `count` times, with its case, attempt, revision and audit row, as SQL."""
     from django.db import connection
 
+    from tests import factories
+
+    factories.post(reference="COPIED")
     with connection.cursor() as cursor:
         for statement in _copies(cursor):
             cursor.execute(statement, {"count": count})
