@@ -99,7 +99,7 @@ def _pages(port: int, session: dict[str, str]) -> None:
 
     handoff = Handoff.objects.open().most_urgent_first()[100]
     run: Callable[..., Any] = partial(measure, make_caller=partial(Caller, port, session), calls=CALLS // 3, callers=1)
-    print(run(f"queue page, {OPEN_HANDOFFS} open", act=lambda c, n: c.get("/")).row())
+    print(run(f"queue page, {OPEN_HANDOFFS} open", act=lambda c, n: c.get("/queue/")).row())
     print(run(f"case page, {OPEN_HANDOFFS} open", act=lambda c, n: c.get(f"/handoffs/{handoff.pk}/")).row())
 
 
