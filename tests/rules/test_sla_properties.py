@@ -59,7 +59,11 @@ def fire_all(sla: Sla, calendar: Calendar, clock: ClockFacts) -> list:
 
 def keys_of(sla: Sla) -> set[str]:
     chain = {f"escalation:{index}" for index in range(len(sla.escalation))}
-    anchored = {ReminderAnchor.ACCEPT: sla.accept_within_seconds, ReminderAnchor.RESOLVE: sla.resolve_within_seconds}
+    anchored = {
+        ReminderAnchor.ACCEPT: sla.accept_within_seconds,
+        ReminderAnchor.RESOLVE: sla.resolve_within_seconds,
+        ReminderAnchor.CUT_OFF: sla.cut_off.after_seconds if sla.cut_off else None,
+    }
     return chain | {f"reminder:{index}" for index, one in enumerate(sla.reminders) if anchored[one.anchor] is not None}
 
 
