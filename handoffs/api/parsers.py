@@ -9,8 +9,8 @@ from django.http.request import UnreadablePostError
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, DataAndFiles, MultiPartParser
 
-from handoffs.api import strict_json
 from handoffs.errors import TooLarge
+from handoffs.rules import strict_json
 
 MAX_BODY_BYTES = 128 * 1024
 MAX_DOCUMENT_BYTES = 10 * 1024 * 1024

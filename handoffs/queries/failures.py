@@ -15,9 +15,6 @@ from handoffs.rules import outages
 from handoffs.rules.facts import FailureHistory
 from handoffs.rules.policy import FailureLimit, Policy
 
-FAILURES_PER_CASE = 5
-"""So many of the latest failures are looked at for each case that makes an outage: the cost has an end."""
-
 
 def history_of(case: Case, policy: Policy, *, version_id: UUID, error_type: str, now: datetime) -> FailureHistory:
     """What the rules may know of earlier attempts on `case`, before one that reports `error_type` (empty: none).
@@ -26,7 +23,7 @@ def history_of(case: Case, policy: Policy, *, version_id: UUID, error_type: str,
     """
     before = case.attempts_count - 1
     limits = [trigger.failures for trigger in policy.triggers if trigger.failures]
-    limit = _widest(limits, error_type)
+    limit = outages.widest(limits, error_type)
     ended_at = _outage_ended_at(case, error_type) if limit else None
     return FailureHistory(
         attempts=before,
@@ -39,12 +36,6 @@ def history_of(case: Case, policy: Policy, *, version_id: UUID, error_type: str,
 def open_outages(case: Case, references: Iterable[str]) -> HandoffQuerySet:
     """The open handoffs of the case's workflow that stand for the outages with these references."""
     return Handoff.objects.open().filter(case__workflow=case.workflow_id, case__reference__in=list(references))
-
-
-def _widest(limits: list[FailureLimit], error_type: str) -> FailureLimit | None:
-    """Of the limits across cases that count this error, the one that looks back farthest."""
-    counting = [limit for limit in limits if limit.across_cases and error_type in limit.errors]
-    return max(counting, key=lambda limit: limit.within_seconds, default=None)
 
 
 def _of_case(case: Case, outage_ended_at: datetime | None) -> tuple[tuple[datetime, str], ...]:
@@ -71,5 +62,5 @@ def _across_cases(
     alike = Attempt.objects.filter(
         policy_version=version_id, error_type=error_type, received_at__gt=max(since, outage_ended_at or since)
     ).order_by("-received_at")
-    newest = alike.values_list("received_at", "error_type", "case__reference")[: limit.count * FAILURES_PER_CASE]
+    newest = alike.values_list("received_at", "error_type", "case__reference")[: outages.failures_looked_at(limit)]
     return tuple(reversed(newest))

@@ -1,16 +1,18 @@
 """An outage: the same error over many cases, handed off once, as a case of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC
 from typing import Any
 
 from handoffs.choices import FieldType
 from handoffs.rules.detection import Sighting, TriggerResult
 from handoffs.rules.facts import AttemptFacts
-from handoffs.rules.policy import Policy
+from handoffs.rules.policy import FailureLimit, Policy
 
 PREFIX = "outage:"
 CASES_SHOWN = 50
+FAILURES_PER_CASE = 5
+"""So many of the latest failures are looked at for each case that makes an outage: the cost has an end."""
 
 
 def reference_of(error_type: str) -> str:
@@ -31,6 +33,17 @@ def references(policy: Policy) -> list[str]:
     """The cases that stand for the outages that this policy looks for."""
     wide = [trigger.failures for trigger in policy.triggers if trigger.failures and trigger.failures.across_cases]
     return sorted({reference_of(error) for limit in wide for error in limit.errors})
+
+
+def widest(limits: Iterable[FailureLimit], error_type: str) -> FailureLimit | None:
+    """Of the limits across cases that count this error, the one that looks back farthest."""
+    counting = [limit for limit in limits if limit.across_cases and error_type in limit.errors]
+    return max(counting, key=lambda limit: limit.within_seconds, default=None)
+
+
+def failures_looked_at(limit: FailureLimit) -> int:
+    """How many of the latest failures with one error decide whether it is an outage."""
+    return limit.count * FAILURES_PER_CASE
 
 
 def build(policy: Policy, sighting: Sighting, result: TriggerResult, *, suggested_outcome: str) -> dict[str, Any]:

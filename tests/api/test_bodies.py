@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from handoffs.api import strict_json
 from handoffs.models import Attempt
+from handoffs.rules import strict_json
 from tests.api.conftest import BASE, is_problem, nothing_written, pointers
 from tests.factories import CLEAN, DATA
 
