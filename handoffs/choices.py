@@ -269,3 +269,32 @@ class MessageState(Labelled):
     SENT = "sent"
     PARKED = "parked"
     SUPERSEDED = "superseded"
+
+
+class ReplaySource(Labelled):
+    """Where the attempts of a replay come from."""
+
+    STORED = "stored"
+    UPLOAD = "upload"
+
+
+class ReplayState(Labelled):
+    """How far a replay has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+UNFINISHED_REPLAYS = (ReplayState.QUEUED, ReplayState.RUNNING)
+
+
+class ReplayChange(Labelled):
+    """How an attempt fares under one policy version against another."""
+
+    SAME = "same"
+    NEWLY = "newly"
+    NO_LONGER = "no_longer"
+    OTHER_ROLE = "other_role"
