@@ -20,7 +20,7 @@ from handoffs.rules.policy import Policy
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class End:
-    """When the handoff that an attempt opens ends; `at` is None for never. Only a resolution lets failures count anew."""
+    """When the handoff that an attempt opens ends, None for never. Only a resolution lets failures count anew."""
 
     at: datetime | None
     resolves: bool = True
