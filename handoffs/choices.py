@@ -185,6 +185,9 @@ class Event(Labelled):
     DECISION_REFUSED = "decision_refused"
     DECISION_DELIVERED = "decision_delivered"
     DELIVERY_PARKED = "delivery_parked"
+    DELIVERY_REPLAYED = "delivery_replayed"
+    RECEIPT_REFUSED = "receipt_refused"
+    CASE_FILE_TAKEN = "case_file_taken"
     RECEIPT_RECEIVED = "receipt_received"
     RECEIPT_OVERDUE = "receipt_overdue"
     ROUTED_TO_EMPTY_ROLE = "routed_to_empty_role"
@@ -242,6 +245,7 @@ class NoticeKind(Labelled):
     COVERED = "covered"
     RECEIPT_OVERDUE = "receipt_overdue"
     DELIVERY_PARKED = "delivery_parked"
+    ENDPOINT_OFF = "endpoint_off"
     EMPTY_ROLE = "empty_role"
 
 

@@ -13,6 +13,7 @@ from handoffs.actions import (
     context,
     delivery,
     doorbell,
+    endpoints,
     escalation,
     letters,
     mailing,
@@ -50,6 +51,8 @@ def sweep() -> dict[str, int]:
         "moved": _apart(calendars.move_due, now),
         "expired_documents": context.drop_expired(now=now),
         "old_messages": _apart(mailing.drop_old, now),
+        "endpoints_off": _apart(endpoints.give_up_on_failing, now),
+        "caught_up": _apart(endpoints.catch_up, now),
         "deliveries_rung": _ring_for_deliveries(now),
         "notices_rung": _ring_for_notices(now),
     }

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handoffs.actions import doorbell
-from handoffs.choices import DEFAULT_WEBHOOK_TYPES, RecoveryState, WebhookType
+from handoffs.choices import DEFAULT_WEBHOOK_TYPES, DeliveryState, RecoveryState, WebhookType
 from handoffs.models import Attempt, Decision, Delivery, Endpoint, Handoff, Recovery
 from handoffs.queries import undo
 from handoffs.queries.policies import policy_of
@@ -74,48 +74,61 @@ def _queue(
     recoveries: list[Recovery],
 ) -> None:
     """Write the deliveries and ring. Messages are numbered by the row of the audit trail that they tell of."""
-    endpoints = list(
-        Endpoint.objects.filter(workflow=handoff.workflow_id, switched_off_at=None, event_types__contains=[kind.value])
-    )
+    endpoints = list(Endpoint.objects.filter(workflow=handoff.workflow_id, event_types__contains=[kind.value]))
     deliveries = [
         Delivery(
             handoff=handoff,
             recovery=recovery,
             endpoint=endpoint,
             url=url,
+            correlation_id=correlation_id,
             event_type=kind,
             sequence=handoff.audit_sequence,
             payload=_payload(kind, message_for(recovery), correlation_id, handoff, now),
             created_at=now,
-            next_attempt_at=now,
+            **_waiting(endpoint, now),
         )
         for url, endpoint, recovery, correlation_id in _addressees(handoff, kind, endpoints, recoveries)
     ]
     if deliveries:
         Delivery.objects.bulk_create(deliveries)
+        _park_with_their_endpoints(recoveries, deliveries)
         doorbell.ring_after_commit(doorbell.DELIVER)
+
+
+def _waiting(endpoint: Endpoint | None, now: datetime) -> dict[str, Any]:
+    """Due at once; what an endpoint misses while it is off is kept for when it is on again."""
+    if endpoint is None or endpoint.switched_off_at is None:
+        return {"next_attempt_at": now}
+    return {"state": DeliveryState.PARKED, "parked_at": now, "parked_reason": "The endpoint is switched off"}
+
+
+def _park_with_their_endpoints(recoveries: list[Recovery], deliveries: list[Delivery]) -> None:
+    """A decision of which every message is parked is parked, too."""
+    sent = {one.recovery_id for one in deliveries if one.state != DeliveryState.PARKED}
+    parked = {one.recovery_id for one in deliveries if one.recovery_id and one.recovery_id not in sent}
+    if parked:
+        Recovery.objects.filter(pk__in=parked).update(state=RecoveryState.PARKED)
 
 
 def _addressees(
     handoff: Handoff, kind: WebhookType, endpoints: list[Endpoint], recoveries: list[Recovery]
 ) -> list[tuple[str, Endpoint | None, Recovery | None, str]]:
-    """(url, endpoint, recovery, correlation_id); endpoints also speak for callers without a callback.
+    """(url, endpoint, recovery, correlation_id): each run that waits at an address is told there by its own id.
 
-    One address is told once: of the runs that gave the same callback, the newest.
+    Endpoints also speak to the runs that gave no callback. The same run at the same address is told once.
     """
-    if kind is WebhookType.RESOLVED:
-        found: list[Any] = [(r.callback_url, None, r, r.correlation_id) for r in recoveries if r.callback_url]
-        silent = [r for r in recoveries if not r.callback_url]
-    else:
-        asked = callers(handoff) if kind in DEFAULT_WEBHOOK_TYPES else []
-        asked.sort(key=lambda attempt: attempt.received_at, reverse=True)
-        found = [(a.callback_url, None, None, a.correlation_id) for a in asked if a.callback_url]
-        silent = []
+    waiting: list[Any] = [(r.callback_url, r.correlation_id, r) for r in recoveries]
+    if kind is not WebhookType.RESOLVED and kind in DEFAULT_WEBHOOK_TYPES:
+        waiting = [(a.callback_url, a.correlation_id, None) for a in callers(handoff)]
+    found: list[Any] = [(url, None, recovery, word) for url, word, recovery in waiting if url]
+    silent = [(recovery, word) for url, word, recovery in waiting if not url] or [(None, "")]
     for endpoint in endpoints:
-        speaks_for: list[Recovery | None] = [*silent] or [None]
-        found += [(endpoint.url, endpoint, r, r.correlation_id if r else "") for r in speaks_for]
-    first_by_address = {(url, recovery): (url, *rest, recovery, word) for url, *rest, recovery, word in reversed(found)}
-    return list(reversed(first_by_address.values()))
+        found += [(endpoint.url, endpoint, recovery, word) for recovery, word in silent]
+    by_address = {
+        (url, recovery and recovery.pk, word): one for one in reversed(found) for url, _, recovery, word in [one]
+    }
+    return list(reversed(by_address.values()))
 
 
 def _payload(

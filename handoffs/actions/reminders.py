@@ -127,6 +127,18 @@ def say_parked(handoff: Handoff, *, step: str, reason: str, now: datetime) -> No
     )
 
 
+def say_endpoint_off(handoff: Handoff, *, step: str, url: str, reason: str, now: datetime) -> None:
+    """Tell the managers that nothing goes to an endpoint any more; `handoff` is the latest that it should hear of."""
+    about = notifications.about(handoff)
+    notifications.tell_managers(
+        handoff,
+        step=f"{step}:{int(now.timestamp())}",
+        kind=NoticeKind.ENDPOINT_OFF,
+        words=lambda zone: notices.endpoint_off(about, url=url, reason=reason),
+        now=now,
+    )
+
+
 def _reminded(handoff: Handoff, reminder: Reminder, now: datetime) -> tuple[list[User], list[int]]:
     """People to remind, and the roles whose channels hear it."""
     if reminder.to is ReminderTo.HOLDER and handoff.holder is not None:

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce, Lower
 
 from handoffs.choices import DeliveryState, RecoveryAction, RecoveryState, WebhookType
 from handoffs.models.case import Attempt
@@ -34,6 +35,7 @@ class Recovery(models.Model):
     received_at = models.DateTimeField(null=True)
     reversed_at = models.DateTimeField(null=True)
     detail = models.TextField(blank=True)
+    steps = models.JSONField(default=list, help_text="What was undone, in order: attempt, status, detail, at")
 
     class Meta:
         constraints: ClassVar = [
@@ -46,7 +48,12 @@ class Recovery(models.Model):
                 fields=["receipt_due_at"],
                 condition=Q(received_at__isnull=True, overdue_noted_at__isnull=True),
                 name="receipts_due",
-            )
+            ),
+            models.Index(
+                fields=["receipt_due_at"],
+                condition=Q(received_at__isnull=True, overdue_noted_at__isnull=False),
+                name="receipts_overdue",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -70,6 +77,13 @@ class Delivery(models.Model):
     recovery = models.ForeignKey(Recovery, null=True, on_delete=models.PROTECT, related_name="deliveries")
     endpoint = models.ForeignKey(Endpoint, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     url = models.CharField(max_length=2048)
+    host = models.GeneratedField(
+        expression=Lower(Coalesce(Func(F("url"), Value("://([^/?#]+)"), function="substring"), Value(""))),
+        output_field=models.CharField(max_length=2048),
+        db_persist=True,
+        help_text="Host and port of the address: what is slow or dead together",
+    )
+    correlation_id = models.CharField(max_length=200, blank=True, help_text="Of the run that it speaks to")
     event_type = models.CharField(max_length=32, choices=WebhookType.choices())
     sequence = models.PositiveIntegerField()
     payload = ExactJSONField()
@@ -77,6 +91,9 @@ class Delivery(models.Model):
     state = models.CharField(max_length=10, choices=DeliveryState.choices(), default=DeliveryState.QUEUED)
     next_attempt_at = models.DateTimeField(null=True)
     attempts_made = models.PositiveSmallIntegerField(default=0)
+    attempts_before_replay = models.PositiveSmallIntegerField(
+        default=0, help_text="Tries that do not count any more: the schedule began anew after them"
+    )
     lease_token = models.UUIDField(null=True)
     delivered_at = models.DateTimeField(null=True)
     parked_at = models.DateTimeField(null=True)
@@ -87,7 +104,9 @@ class Delivery(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["handoff", "sequence", "url", "recovery"], nulls_distinct=False, name="one_message_per_event"
+                fields=["handoff", "sequence", "url", "recovery", "correlation_id"],
+                nulls_distinct=False,
+                name="one_message_per_event",
             ),
             models.CheckConstraint(
                 condition=~Q(state=DeliveryState.QUEUED) | Q(next_attempt_at__isnull=False),
@@ -96,6 +115,13 @@ class Delivery(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at"], condition=Q(state=DeliveryState.QUEUED), name="deliveries_due"),
+            models.Index(
+                fields=["host", "next_attempt_at"],
+                condition=Q(state=DeliveryState.QUEUED),
+                name="deliveries_due_by_host",
+            ),
+            models.Index(fields=["-created_at"], name="deliveries_by_age"),
+            models.Index(fields=["endpoint", "-created_at"], name="deliveries_of_endpoint"),
             models.Index(fields=["-parked_at"], condition=Q(state=DeliveryState.PARKED), name="deliveries_parked"),
         ]
 

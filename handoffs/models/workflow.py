@@ -108,7 +108,15 @@ class Endpoint(models.Model):
     created_at = models.DateTimeField()
     switched_off_at = models.DateTimeField(null=True, blank=True)
     switched_off_reason = models.CharField(max_length=300, blank=True)
-    history = HistoricalRecords(excluded_fields=["secret", "previous_secret"])
+    rotated_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Since when two secrets sign")
+    failing_since = models.DateTimeField(null=True, blank=True, editable=False, help_text="Every try since then failed")
+    catching_up_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="On again, and what it missed is being sent"
+    )
+    history = HistoricalRecords(
+        excluded_fields=["secret", "previous_secret", "failing_since", "catching_up_since"],
+        history_change_reason_field=models.TextField(null=True),
+    )
 
     class Meta:
         ordering: ClassVar = ["workflow", "url"]

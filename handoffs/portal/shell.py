@@ -22,7 +22,8 @@ MANAGER_PAGES = (
     ("team", "users", "Team"),
     ("sla", "hourglass", "SLA"),
     ("policies", "sliders-horizontal", "Policies"),
-    ("messages", "send", "Sent mail"),
+    ("deliveries", "send", "Deliveries"),
+    ("messages", "bell", "Sent mail"),
 )
 
 

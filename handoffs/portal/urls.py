@@ -35,6 +35,7 @@ urlpatterns = [
     path("policies/", include("handoffs.portal.policies.urls")),
     path("", include("handoffs.portal.notice_urls")),
     path("", include("handoffs.portal.team_urls")),
+    path("", include("handoffs.portal.delivery_urls")),
     path("preferences/theme/", preferences.theme, name="theme"),
     path("preferences/shortcuts/", preferences.shortcuts, name="shortcuts"),
 ]

@@ -119,6 +119,12 @@ def delivery_parked(about: About, *, reason: str) -> Words:
     return _words(f"{about.reference} could not be delivered", text)
 
 
+def endpoint_off(about: About, *, url: str, reason: str) -> Words:
+    """That an endpoint of the workflow is switched off."""
+    text = f"{reason}. What it misses is kept, and sent once somebody switches it on again under Deliveries."
+    return _words(f"An endpoint of {about.workflow} is switched off: {url}", text)
+
+
 def empty_role(about: About, *, role: str) -> Words:
     """That nobody is there for a role."""
     text = f"{about.workflow} routed it to a role without anybody active and available. Give somebody the role."

@@ -178,7 +178,8 @@ def test_410_switches_the_endpoint_off(now):
     assert endpoint.switched_off_at == later
     assert endpoint.switched_off_reason.startswith("Answered 410 Gone")
     HandoffFactory(accepted=True)
-    assert Delivery.objects.filter(endpoint=endpoint).count() == 1
+    kept = Delivery.objects.filter(endpoint=endpoint).order_by("created_at").values_list("state", "parked_reason")
+    assert list(kept)[1:] == [("parked", "The endpoint is switched off")]
 
 
 def test_410_of_a_callback_parks_the_decision(now):

@@ -1,0 +1,138 @@
+"""Who carries which message now: leases due rows fairly among hosts, and signs what is sent; sending is not here."""
+
+import uuid
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+
+from handoffs.actions import transport
+from handoffs.models import Delivery
+from handoffs.rules.canonical import exact_dumps
+from handoffs.rules.deliveries import Exchange
+
+LEASE = timedelta(seconds=40)
+BATCH_ROWS = 64
+PER_HOST = 8
+"""How many messages one worker has on their way to one host at the same time."""
+SWITCHED_OFF = "The endpoint is switched off"
+
+# Walks from host to host over the index, so a hundred thousand messages to a dead host cost no more than one; of each
+# host it takes the first few whose predecessors, to the same address about the same handoff, are through.
+_DUE_BY_HOST = """
+WITH RECURSIVE hosts(host) AS (
+    (SELECT host FROM handoffs_delivery WHERE state = 'queued' ORDER BY host LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT another.host FROM handoffs_delivery another
+        WHERE another.state = 'queued' AND another.host > hosts.host ORDER BY another.host LIMIT 1
+    ) FROM hosts WHERE hosts.host IS NOT NULL
+)
+SELECT due.id, hosts.host FROM hosts CROSS JOIN LATERAL (
+    SELECT one.id, one.next_attempt_at FROM handoffs_delivery one
+    WHERE one.state = 'queued' AND one.host = hosts.host AND one.next_attempt_at <= %(now)s
+      AND NOT EXISTS (
+        SELECT 1 FROM handoffs_delivery before
+        WHERE before.handoff_id = one.handoff_id AND before.url = one.url
+          AND before.sequence < one.sequence AND before.state = 'queued'
+      )
+    ORDER BY one.next_attempt_at LIMIT %(per_host)s
+    FOR UPDATE OF one SKIP LOCKED
+) due
+WHERE hosts.host IS NOT NULL AND hosts.host <> ALL(%(full)s)
+ORDER BY due.next_attempt_at LIMIT %(limit)s
+"""
+
+Room = Callable[[str], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leased:
+    """A delivery that this worker owns until its lease ends, with all that posting it takes."""
+
+    delivery_id: uuid.UUID
+    handoff_id: uuid.UUID
+    endpoint_id: uuid.UUID | None
+    token: uuid.UUID
+    url: str
+    host: str
+    webhook_id: str
+    body: bytes
+    secrets: tuple[str, ...]
+    is_switched_off: bool
+
+
+@transaction.atomic(durable=True)
+def lease(
+    *, now: datetime, limit: int = BATCH_ROWS, room: Room = lambda host: PER_HOST, full: Collection[str] = ()
+) -> list[Leased]:
+    """Take due deliveries for LEASE; one to the same address and handoff waits for those before it.
+
+    `room` is how many more a host may have on their way now; hosts in `full` are not looked at.
+    """
+    ids = _due_ids(now, limit, room, full)
+    if not ids:
+        return []
+    token = uuid.uuid4()
+    Delivery.objects.filter(pk__in=ids).update(lease_token=token, next_attempt_at=now + LEASE)
+    taken = Delivery.objects.filter(pk__in=ids).select_related("endpoint", "handoff__workflow")
+    return [_leased(delivery, token) for delivery in taken]
+
+
+def post(leased: Leased, now: datetime) -> Exchange:
+    """Send it once, signed with every valid secret; never raises."""
+    if leased.is_switched_off:
+        return Exchange(status=None, error=SWITCHED_OFF, refused=True)
+    return send(leased.url, body=leased.body, webhook_id=leased.webhook_id, secrets=leased.secrets, now=now)
+
+
+def send(url: str, *, body: bytes, webhook_id: str, secrets: tuple[str, ...], now: datetime) -> Exchange:
+    """POST a signed webhook and report what came back; what cannot be signed is refused, as nobody could trust it."""
+    try:
+        signatures = " ".join(Webhook(secret).sign(webhook_id, now, body.decode()) for secret in secrets)
+    except (ValueError, EmptyWebhookSecretError):
+        return Exchange(status=None, error="The signing secret is no base64 text after whsec_", refused=True)
+    if not signatures:
+        return Exchange(status=None, error="There is no signing secret, so nobody could trust it", refused=True)
+    headers = headers_of(webhook_id, now) | {"webhook-signature": signatures}
+    return transport.post(url, headers=headers, body=body, allow_private=settings.HANDOFFS_ALLOW_PRIVATE_WEBHOOKS)
+
+
+def headers_of(webhook_id: str, now: datetime) -> dict[str, str]:
+    """The headers of a webhook beside its signature."""
+    return {
+        "content-type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+    }
+
+
+def _due_ids(now: datetime, limit: int, room: Room, full: Collection[str]) -> list[uuid.UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE_BY_HOST, {"now": now, "per_host": PER_HOST, "full": list(full), "limit": limit})
+        found = cursor.fetchall()
+    taken: dict[str, list[uuid.UUID]] = {}
+    for delivery_id, host in found:
+        if len(taken.setdefault(host, [])) < room(host):
+            taken[host].append(delivery_id)
+    return [delivery_id for ids in taken.values() for delivery_id in ids]
+
+
+def _leased(delivery: Delivery, token: uuid.UUID) -> Leased:
+    endpoint = delivery.endpoint
+    secrets = (endpoint.secret, endpoint.previous_secret) if endpoint else (delivery.handoff.workflow.callback_secret,)
+    return Leased(
+        delivery_id=delivery.pk,
+        handoff_id=delivery.handoff_id,
+        endpoint_id=delivery.endpoint_id,
+        token=token,
+        url=delivery.url,
+        host=delivery.host,
+        webhook_id=delivery.webhook_id,
+        body=exact_dumps(delivery.payload).encode(),
+        secrets=tuple(secret for secret in secrets if secret),
+        is_switched_off=bool(endpoint and endpoint.switched_off_at),
+    )
