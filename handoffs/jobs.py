@@ -18,11 +18,15 @@ from handoffs.actions import (
     letters,
     mailing,
     receipts,
+    replay_runs,
 )
 from handoffs.models import Delivery, Message, Notification, SweepHeartbeat
 from handoffs.queries import team
 
 logger = logging.getLogger(__name__)
+
+REPLAY_SLICE_SECONDS = 1.5
+"""How long a worker leaves deliveries alone for a replay."""
 
 
 def deliver() -> int:
@@ -36,6 +40,13 @@ def notify() -> int:
     doorbell.answered(doorbell.NOTIFY)
     letters.compose(now=timezone.now())
     return mailing.drain(clock=timezone.now)
+
+
+def replay() -> bool:
+    """Run a slice of a replay, and ring for the next one: what else is waiting comes in between."""
+    doorbell.answered(doorbell.REPLAY)
+    more = replay_runs.work(clock=timezone.now, seconds=REPLAY_SLICE_SECONDS)
+    return more and doorbell.ring(doorbell.REPLAY)
 
 
 def sweep() -> dict[str, int]:
@@ -55,6 +66,7 @@ def sweep() -> dict[str, int]:
         "caught_up": _apart(endpoints.catch_up, now),
         "deliveries_rung": _ring_for_deliveries(now),
         "notices_rung": _ring_for_notices(now),
+        "replays_rung": _ring_for_replays(now),
     }
     SweepHeartbeat.objects.update_or_create(pk=1, defaults={"swept_at": timezone.now()})
     return done
@@ -95,3 +107,8 @@ def _ring_for_notices(now: datetime) -> bool:
     """Wake a worker for what people are to be told. While nobody can ring, workers look for themselves."""
     due = Notification.objects.unsent().filter(send_at__lte=now).exists() or Message.objects.due(now).exists()
     return due and doorbell.ring(doorbell.NOTIFY)
+
+
+def _ring_for_replays(now: datetime) -> bool:
+    """Wake a worker for replays that nobody runs: new ones whose ring was lost, and those whose worker died."""
+    return replay_runs.waiting(now=now) and doorbell.ring(doorbell.REPLAY)

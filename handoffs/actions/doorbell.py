@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 
 DELIVER = "handoffs.jobs.deliver"
 NOTIFY = "handoffs.jobs.notify"
+REPLAY = "handoffs.jobs.replay"
 COALESCE_SECONDS = 5
 SILENT_SECONDS = 5.0
 

@@ -8,6 +8,7 @@ from handoffs.models.decision import Decision
 from handoffs.models.handoff import Handoff
 from handoffs.models.notification import Absence, Message, NoticeSettings, Notification, NotificationChannel
 from handoffs.models.recovery import Delivery, DeliveryTry, Recovery, SweepHeartbeat
+from handoffs.models.replay import Replay, ReplayChunk, ReplayedAttempt
 from handoffs.models.workflow import Endpoint, PolicyVersion, Workflow
 
 __all__ = [
@@ -33,6 +34,9 @@ __all__ = [
     "NotificationChannel",
     "PolicyVersion",
     "Recovery",
+    "Replay",
+    "ReplayChunk",
+    "ReplayedAttempt",
     "SweepHeartbeat",
     "Workflow",
 ]

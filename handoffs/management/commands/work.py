@@ -82,6 +82,7 @@ def _look_for_itself() -> None:
     try:
         jobs.deliver()
         jobs.notify()
+        jobs.replay()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("work_without_database: %s", error)
     except Exception:
