@@ -163,7 +163,7 @@ def _may_withdraw(user: User, handoff: Handoff) -> bool:
 
 
 def _may_reopen(user: User, handoff: Handoff) -> bool:
-    return handoff.state == State.RESOLVED and manages(user, handoff)
+    return not handoff.imported and handoff.state == State.RESOLVED and manages(user, handoff)
 
 
 def _may_note(user: User, handoff: Handoff) -> bool:

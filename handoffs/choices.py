@@ -302,3 +302,13 @@ class ReplayChange(Labelled):
     NEWLY = "newly"
     NO_LONGER = "no_longer"
     OTHER_ROLE = "other_role"
+
+
+class ImportState(Labelled):
+    """How far past handoffs from a file have come; refused means that nothing of it was imported."""
+
+    CHECKING = "checking"
+    REFUSED = "refused"
+    IMPORTING = "importing"
+    DONE = "done"
+    FAILED = "failed"

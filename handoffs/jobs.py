@@ -1,10 +1,12 @@
 """The queue's door and the sweep's: reads the clock, calls actions; every job may run twice or not at all."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import DataError
 from django.utils import timezone
 
 from handoffs.actions import (
@@ -15,6 +17,7 @@ from handoffs.actions import (
     doorbell,
     endpoints,
     escalation,
+    imports,
     letters,
     mailing,
     receipts,
@@ -27,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 REPLAY_SLICE_SECONDS = 1.5
 """How long a worker leaves deliveries alone for a replay."""
+
+IMPORT_SECONDS = 1.0
 
 
 def deliver() -> int:
@@ -49,6 +54,27 @@ def replay() -> bool:
     return more and doorbell.ring(doorbell.REPLAY)
 
 
+def import_history() -> int:
+    """Work on imports of past handoffs for IMPORT_SECONDS, then let others have the worker; returns parts done."""
+    doorbell.answered(doorbell.IMPORT)
+    until = time.monotonic() + IMPORT_SECONDS
+    parts = 0
+    for import_id in imports.unfinished():
+        while time.monotonic() < until and _import_part(import_id):
+            parts += 1
+    if parts and imports.unfinished():
+        doorbell.ring(doorbell.IMPORT)
+    return parts
+
+
+def _import_part(import_id: Any) -> bool:
+    try:
+        return imports.go_on(import_id, now=timezone.now()) is not None
+    except DataError as error:
+        imports.give_up(import_id, reason=str(error), now=timezone.now())
+        return False
+
+
 def sweep() -> dict[str, int]:
     """One pass over everything that is due in the database; returns what was done, by kind.
 
@@ -67,6 +93,7 @@ def sweep() -> dict[str, int]:
         "deliveries_rung": _ring_for_deliveries(now),
         "notices_rung": _ring_for_notices(now),
         "replays_rung": _ring_for_replays(now),
+        "imports_rung": bool(imports.unfinished()) and doorbell.ring(doorbell.IMPORT),
     }
     SweepHeartbeat.objects.update_or_create(pk=1, defaults={"swept_at": timezone.now()})
     return done

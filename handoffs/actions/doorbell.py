@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 DELIVER = "handoffs.jobs.deliver"
 NOTIFY = "handoffs.jobs.notify"
 REPLAY = "handoffs.jobs.replay"
+
+IMPORT = "handoffs.jobs.import_history"
 COALESCE_SECONDS = 5
 SILENT_SECONDS = 5.0
 

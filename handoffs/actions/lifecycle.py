@@ -248,6 +248,8 @@ def _check_can_hold(handoff: Handoff, person: User) -> None:
 
 def _why_not(handoff: Handoff, user: User, verb: str) -> DeskError:
     if verb == "reopen":
+        if handoff.imported:
+            return NotAllowed("It was imported with the past: no automation waits for its decision.")
         return (
             NotAllowed("Only a manager of the workflow may reopen a handoff.")
             if (handoff.state == State.RESOLVED)

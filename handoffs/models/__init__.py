@@ -6,6 +6,7 @@ from handoffs.models.case import Attempt, Case
 from handoffs.models.context import ContextRevision, Document, DocumentContent, Note
 from handoffs.models.decision import Decision
 from handoffs.models.handoff import Handoff
+from handoffs.models.history_import import HistoryImport, ImportPart
 from handoffs.models.notification import Absence, Message, NoticeSettings, Notification, NotificationChannel
 from handoffs.models.recovery import Delivery, DeliveryTry, Recovery, SweepHeartbeat
 from handoffs.models.replay import Replay, ReplayChunk, ReplayedAttempt
@@ -27,6 +28,8 @@ __all__ = [
     "DocumentContent",
     "Endpoint",
     "Handoff",
+    "HistoryImport",
+    "ImportPart",
     "Message",
     "Note",
     "NoticeSettings",

@@ -1,5 +1,6 @@
 """What every row of a handoff's audit trail carries beside its state: event, actor, reason, place in the chain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -26,6 +27,21 @@ SNAPSHOT_COLUMNS = (
 )
 
 
+DIGESTED_COLUMNS = (
+    "id",
+    "sequence",
+    "history_date",
+    "event",
+    "actor_kind",
+    "actor_name",
+    "history_user_id",
+    "reason",
+    "details",
+    "previous_digest",
+    *SNAPSHOT_COLUMNS,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Actor:
     """Who did it: a person, an automation, or the clock."""
@@ -41,6 +57,22 @@ class Actor:
 
 
 CLOCK = Actor(kind=ActorKind.CLOCK, name="the clock")
+
+
+def digest_of(row: Mapping[str, Any]) -> str:
+    """Hex SHA-256 over what a row says in its DIGESTED_COLUMNS, and so over all rows before it."""
+    said = {
+        "handoff": str(row["id"]),
+        "sequence": row["sequence"],
+        "at": _words(row["history_date"]),
+        "event": str(row["event"]),
+        "actor": [str(row["actor_kind"]), row["actor_name"], row["history_user_id"]],
+        "reason": row["reason"],
+        "details": row["details"],
+        "snapshot": {column: _words(row[column]) for column in SNAPSHOT_COLUMNS},
+        "previous": row["previous_digest"],
+    }
+    return sha256_of(said)
 
 
 class AuditRow(models.Model):
@@ -60,18 +92,7 @@ class AuditRow(models.Model):
 
     def computed_digest(self) -> str:
         """Hex SHA-256 over the previous digest and everything that this row says."""
-        said = {
-            "handoff": str(self.id),  # type: ignore[attr-defined]
-            "sequence": self.sequence,
-            "at": _words(self.history_date),  # type: ignore[attr-defined]
-            "event": str(self.event),
-            "actor": [str(self.actor_kind), self.actor_name, self.history_user_id],  # type: ignore[attr-defined]
-            "reason": self.reason,
-            "details": self.details,
-            "snapshot": {column: _words(getattr(self, column)) for column in SNAPSHOT_COLUMNS},
-            "previous": self.previous_digest,
-        }
-        return sha256_of(said)
+        return digest_of({column: getattr(self, column) for column in DIGESTED_COLUMNS})
 
 
 class AuditTrail(HistoricalRecords):

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -34,7 +35,11 @@ class Decision(models.Model):
     suggested_outcome = models.CharField(max_length=64, blank=True)
     context_sufficed = models.BooleanField(null=True, help_text="Was this enough to decide?")
     context_missing = models.CharField(max_length=500, blank=True)
+    missing_parts = ArrayField(
+        models.CharField(max_length=200), default=list, db_default=[], help_text="data.… and document:…"
+    )
     person_needed = models.BooleanField(null=True, help_text="Did this need a person?")
+    feedback_comment = models.CharField(max_length=500, blank=True, db_default="")
 
     class Meta:
         constraints: ClassVar = [

@@ -128,6 +128,9 @@ class Handoff(models.Model):
     reopens_count = models.PositiveIntegerField(default=0)
     audit_sequence = models.PositiveIntegerField(default=0)
     audit_digest = models.CharField(max_length=64, blank=True)
+    imported = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="It ended before the desk knew of it"
+    )
 
     objects = HandoffQuerySet.as_manager()
     history = AuditTrail(
@@ -137,6 +140,7 @@ class Handoff(models.Model):
             "opened_at", "updated_at", "clock_started_at", "accepted_since_start_at", "last_activity_at", "pauses",
             "steps_done", "fixed_resolve_by", "due_at", "next_step_at", "primary_trigger", "summary", "headline",
             "context_digest", "occurrences_count", "returns_count", "reopens_count", "audit_sequence", "audit_digest",
+            "imported",
         ],
         history_change_reason_field=models.TextField(null=True),
     )  # fmt: skip
@@ -146,6 +150,9 @@ class Handoff(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["case"], condition=Q(state__in=OPEN_STATES), name="one_open_handoff_per_case"
+            ),
+            models.UniqueConstraint(
+                fields=["case", "opened_at"], condition=Q(imported=True), name="one_import_per_case_and_opening"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=[*HELD_STATES, State.RETURNED], holder__isnull=False)
@@ -175,8 +182,10 @@ class Handoff(models.Model):
             pgtrigger.Protect(
                 name="handoffs_open_pending",
                 operation=pgtrigger.Insert,
-                condition=~pgtrigger.Q(new__state=State.PENDING.value),
+                condition=~pgtrigger.Q(new__state=State.PENDING.value)
+                & ~pgtrigger.Q(new__imported=True, new__state__in=[state.value for state in FINAL_STATES]),
             ),
+            pgtrigger.ReadOnly(name="imported_is_for_good", fields=["imported"]),
         ]  # fmt: skip
 
     def __str__(self) -> str:

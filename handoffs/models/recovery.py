@@ -36,6 +36,7 @@ class Recovery(models.Model):
     reversed_at = models.DateTimeField(null=True)
     detail = models.TextField(blank=True)
     steps = models.JSONField(default=list, help_text="What was undone, in order: attempt, status, detail, at")
+    not_needed_at = models.DateTimeField(null=True, help_text="The automation said that it had not needed a person")
 
     class Meta:
         constraints: ClassVar = [

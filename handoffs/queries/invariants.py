@@ -101,7 +101,8 @@ def _cut_off_at_another_time(at: Moment) -> Iterator[str]:
 
 
 def _decisions_that_go_nowhere(at: Moment) -> Iterator[str]:
-    lost = Decision.objects.filter(status=DecisionStatus.FINAL, recoveries=None).select_related("handoff")
+    lost = Decision.objects.filter(status=DecisionStatus.FINAL, recoveries=None, handoff__imported=False)
+    lost = lost.select_related("handoff")
     for decision in lost:
         yield f"#{decision.handoff.number} has a decision that no automation is told"
 

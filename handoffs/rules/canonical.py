@@ -1,6 +1,7 @@
 """JSON whose numbers stay exact, as text for storing and as canonical text for digests."""
 
 import hashlib
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -16,16 +17,31 @@ def exact_number(text: str) -> Decimal:
     return Decimal(format(abs(number) if number == 0 else number, "f"))
 
 
+_EXACT: dict[str, Any] = {"allow_nan": False, "ensure_ascii": False}
+_CANONICAL: dict[str, Any] = _EXACT | {"sort_keys": True, "separators": (",", ":")}
+# Both write the same text; the quick one does not know decimals, and then the other writes it.
+_QUICK = {name: json.JSONEncoder(**options) for name, options in (("exact", _EXACT), ("canonical", _CANONICAL))}
+_WITH_DECIMALS = {
+    name: simplejson.JSONEncoder(use_decimal=True, **options)
+    for name, options in (("exact", _EXACT), ("canonical", _CANONICAL))
+}
+
+
 def exact_dumps(value: Any) -> str:
     """JSON text in which a Decimal is a number with all its digits."""
-    return simplejson.dumps(value, use_decimal=True, allow_nan=False, ensure_ascii=False)
+    return _dumps(value, "exact")
 
 
 def canonical_dumps(value: Any) -> str:
     """JSON text with sorted keys and no spaces: the same value always gives the same text, and so the same digest."""
-    return simplejson.dumps(
-        value, use_decimal=True, allow_nan=False, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
+    return _dumps(value, "canonical")
+
+
+def _dumps(value: Any, form: str) -> str:
+    try:
+        return _QUICK[form].encode(value)
+    except TypeError:
+        return str(_WITH_DECIMALS[form].encode(value))
 
 
 def sha256_of(value: Any) -> str:

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
+import simplejson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,3 +54,10 @@ def test_what_was_written_and_read_again_has_the_same_digest(document):
 def test_different_values_have_different_digests():
     values = [None, 0, "0", False, [], {}, [0], "", Decimal("0.0"), Decimal("0.00")]
     assert len({sha256_of(value) for value in values}) == len(values)
+
+
+@given(documents)
+def test_the_quick_writer_and_the_one_that_knows_decimals_write_the_same(value):
+    for options in ({}, {"sort_keys": True, "separators": (",", ":")}):
+        slow = simplejson.dumps(value, use_decimal=True, allow_nan=False, ensure_ascii=False, **options)
+        assert (canonical_dumps(value) if options else exact_dumps(value)) == slow

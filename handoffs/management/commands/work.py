@@ -83,6 +83,7 @@ def _look_for_itself() -> None:
         jobs.deliver()
         jobs.notify()
         jobs.replay()
+        jobs.import_history()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("work_without_database: %s", error)
     except Exception:
