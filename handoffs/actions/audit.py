@@ -1,14 +1,15 @@
 """The one helper that saves a handoff and writes the row of its audit trail, in the caller's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db import connection, models
 
 from handoffs.choices import Event
 from handoffs.errors import NotPossibleNow
 from handoffs.models import Actor, Handoff
+from handoffs.models import rows as table_rows
 from handoffs.models.audit import GENESIS_DIGEST
 
 FIXED_COLUMNS = frozenset(
@@ -25,14 +26,14 @@ class ChangedMeanwhile(NotPossibleNow):
     code = "changed_meanwhile"
 
 
-def insert(handoff: Handoff, *, actor: Actor, now: datetime, reason: str = "", details: Mapping[str, Any]) -> None:
-    """Store a new handoff and the first row of its trail."""
+def opened(
+    handoff: Handoff, *, actor: Actor, now: datetime, reason: str = "", details: Mapping[str, Any]
+) -> list[models.Model]:
+    """A new handoff and the first row of its trail, for the caller to insert together."""
     handoff.updated_at = now
     row = _next_row(handoff, Event.OPENED, actor=actor, now=now, reason=reason, details=details)
     row.history_type = "+"
-    handoff.skip_history_when_saving = True  # type: ignore[attr-defined]
-    handoff.save(force_insert=True)
-    row.save(force_insert=True)
+    return [handoff, row]
 
 
 def record(
@@ -43,24 +44,48 @@ def record(
     now: datetime,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
-    only_if: Q | None = None,
+    only_if: str = "",
+    rows: Sequence[models.Model] = (),
 ) -> bool:
-    """Write the handoff as it now stands together with one row of its trail.
+    """Write the handoff as it now stands together with one row of its trail, and with new `rows` that belong to it.
 
-    The caller holds the row lock. `only_if` is a condition for the database to check in the same statement; where it
-    does not hold, nothing is written and the answer is False. Raises ChangedMeanwhile if the row lock was not held.
+    The caller holds the row lock. `only_if` is an SQL condition for the database to check in the same statement; where
+    it does not hold, nothing is written and the answer is False. Raises ChangedMeanwhile if the row lock was not held.
     """
     before = handoff.version
     row = _next_row(handoff, event, actor=actor, now=now, reason=reason, details=details or {})
     handoff.version, handoff.updated_at = before + 1, now
-    values = {column: getattr(handoff, column) for column in CHANGING_COLUMNS}
-    rows = Handoff.objects.filter(only_if or Q(), pk=handoff.pk, version=before).update(**values)
-    if not rows and only_if is not None:
-        return False
-    if not rows:
+    where = f"version = %s AND {only_if}" if only_if else "version = %s"
+    written = table_rows.update_and_insert(handoff, CHANGING_COLUMNS, where=where, params=[before], rows=[row, *rows])
+    if not written and not only_if:
         raise ChangedMeanwhile("Somebody else changed this handoff. Look at it again.")
-    row.save(force_insert=True)
-    return True
+    return written
+
+
+def note_many(told: Sequence[tuple[Handoff, Event, Mapping[str, Any]]], *, actor: Actor, now: datetime) -> None:
+    """Write a row of its trail for each of these handoffs, whose row locks the caller holds, in two statements.
+
+    For events that change nothing else of a handoff. Raises ChangedMeanwhile if a row lock was not held.
+    """
+    before = {handoff.pk: handoff.version for handoff, _, _ in told}
+    rows = [_next_row(each, event, actor=actor, now=now, reason="", details=details) for each, event, details in told]
+    after = {handoff.pk: handoff for handoff, _, _ in told}.values()
+    for handoff in after:
+        handoff.version, handoff.updated_at = handoff.version + 1, now
+    HISTORY_MODEL.objects.bulk_create(rows)
+    with connection.cursor() as cursor:
+        columns = zip(*((one.pk, before[one.pk], one.audit_sequence, one.audit_digest) for one in after), strict=True)
+        cursor.execute(_NOTE_MANY, [now, *map(list, columns)])
+        if cursor.rowcount != len(after):
+            raise ChangedMeanwhile("Somebody else changed one of these handoffs.")
+
+
+_NOTE_MANY = """
+UPDATE handoffs_handoff SET version = told.version + 1, updated_at = %s,
+    audit_sequence = told.audit_sequence, audit_digest = told.audit_digest
+FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::text[]) AS told (id, version, audit_sequence, audit_digest)
+WHERE handoffs_handoff.id = told.id AND handoffs_handoff.version = told.version
+"""
 
 
 def _next_row(

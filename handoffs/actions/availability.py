@@ -52,8 +52,12 @@ def pass_on_if_nobody(handoff: Handoff, *, now: datetime) -> None:
 
     The caller holds the row lock. Where nobody of any later role is there either, it stays.
     """
-    if handoff.state != State.PENDING or team.is_staffed(handoff.role_id, now=now):
-        return
+    if handoff.state == State.PENDING and not team.is_staffed(handoff.role_id, now=now):
+        pass_on(handoff, now=now)
+
+
+def pass_on(handoff: Handoff, *, now: datetime) -> None:
+    """The same where nobody of the handoff's role is known to be there."""
     role = handoff.role.name
     lifecycle.save_and_tell(handoff, Event.ROUTED_TO_EMPTY_ROLE, by=CLOCK, now=now, details={"role": role})
     words = partial(_empty_role_words, notifications.about(handoff), role)

@@ -12,7 +12,7 @@ from handoffs import access
 from handoffs.actions import audit
 from handoffs.choices import Event
 from handoffs.errors import Invalid, Mistake, NotAllowed
-from handoffs.models import Actor, Attempt, ContextRevision, Document, DocumentContent, Handoff, Note, Workflow
+from handoffs.models import Actor, Attempt, ContextRevision, Document, DocumentContent, Handoff, Note, Workflow, rows
 from handoffs.queries.representation import package_of, remember
 from handoffs.rules import package as packages
 
@@ -20,9 +20,9 @@ UNREFERENCED_FOR = timedelta(hours=24)
 MAX_NOTE_CHARACTERS = 5_000
 
 
-def freeze(handoff: Handoff, package: Mapping[str, Any], *, attempt: Attempt, now: datetime) -> ContextRevision:
-    """Store the handoff's current package as revision `context_revision_number`, digest and all."""
-    return ContextRevision.objects.create(
+def frozen(handoff: Handoff, package: Mapping[str, Any], *, attempt: Attempt, now: datetime) -> ContextRevision:
+    """The handoff's current package as revision `context_revision_number`, digest and all; not stored yet."""
+    return ContextRevision(
         handoff=handoff,
         number=handoff.context_revision_number,
         attempt=attempt,
@@ -147,11 +147,11 @@ def reveal_field(handoff: Handoff, key: str, *, reader: User, now: datetime) -> 
 
 
 def locked(handoff: Handoff) -> Handoff:
-    """The same handoff, read again under its row lock, with what actions look at."""
-    # Locked first and read after: in one statement, who waited for the lock would find the new row joined to the old
-    # holder, or no row at all where the role has changed.
-    Handoff.objects.select_for_update().values_list("pk").get(pk=handoff.pk)
-    return Handoff.objects.select_related("workflow", "case", "role", "holder").get(pk=handoff.pk)
+    """The same handoff, read again under its row lock; what it points at is known where it has not changed."""
+    # No joins: who waited for the lock would find the new row joined to the old holder.
+    found = rows.locked(Handoff, handoff.pk)
+    rows.share_relations(handoff, to=found)
+    return found
 
 
 def _touch(handoff: Handoff, person: User, now: datetime) -> None:

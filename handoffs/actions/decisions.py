@@ -1,14 +1,13 @@
 """Deciding: a person's evidence-bound choice, the second person's word, and the clock's cut-off."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import jsonschema_rs
 from django.db import transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Model
 
 from accounts.models import User
 from handoffs.actions import audit, notifications, recovery
@@ -23,7 +22,7 @@ from handoffs.rules import package as packages
 from handoffs.rules.conditions import Truth
 from handoffs.rules.policy import Outcome
 
-BEFORE_CUT_OFF = Q(cut_off_at=None) | Q(cut_off_at__gt=Now())
+BEFORE_CUT_OFF = "(cut_off_at IS NULL OR cut_off_at > statement_timestamp())"
 """Checked by the database clock in the statement that decides."""
 
 
@@ -61,8 +60,8 @@ def decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -
     if _needs_second_person(handoff, outcome):
         return _propose(handoff, decision, reviewer, now)
     handoff.resolve(now=now)
-    _save_before_cut_off(handoff, Event.RESOLVED, decision, by=Actor.of(reviewer), now=now)
-    _finish(handoff, decision, now)
+    _save_before_cut_off(handoff, Event.RESOLVED, decision, by=Actor.of(reviewer), now=now, rows=[decision])
+    recovery.announce(handoff, decision, now=now)
     return handoff
 
 
@@ -76,7 +75,8 @@ def confirm(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
     decision.status, decision.confirmed_by, decision.confirmed_at = DecisionStatus.FINAL, reviewer, now
     handoff.confirm(now=now)
     _save_before_cut_off(handoff, Event.CONFIRMED, decision, by=Actor.of(reviewer), now=now)
-    _finish(handoff, decision, now)
+    decision.save()
+    recovery.announce(handoff, decision, now=now)
     return handoff
 
 
@@ -114,34 +114,42 @@ def expire(handoff: Handoff, *, outcome: Outcome, deadline: datetime, now: datet
     decision = _decision(handoff, outcome, choice, None, deadline)
     handoff.expire(deadline=deadline)
     wind(handoff, now=now)
-    audit.record(handoff, Event.EXPIRED, actor=CLOCK, now=now, reason=reason, details=_told(decision))
+    audit.record(handoff, Event.EXPIRED, actor=CLOCK, now=now, reason=reason, details=_told(decision), rows=[decision])
     notifications.overtake(handoff, now=now)
-    _finish(handoff, decision, now)
+    recovery.announce(handoff, decision, now=now)
 
 
 def _propose(handoff: Handoff, decision: Decision, reviewer: User, now: datetime) -> Handoff:
     decision.status = DecisionStatus.PROPOSED
     handoff.propose(now=now)
-    _save_before_cut_off(handoff, Event.PROPOSED, decision, by=Actor.of(reviewer), now=now)
-    decision.save()
+    _save_before_cut_off(handoff, Event.PROPOSED, decision, by=Actor.of(reviewer), now=now, rows=[decision])
     return handoff
 
 
-def _save_before_cut_off(handoff: Handoff, event: Event, decision: Decision, *, by: Actor, now: datetime) -> None:
+def _save_before_cut_off(
+    handoff: Handoff,
+    event: Event,
+    decision: Decision,
+    *,
+    by: Actor,
+    now: datetime,
+    rows: Sequence[Model] = (),
+) -> None:
     wind(handoff, now=now)
-    details = _told(decision)
     saved = audit.record(
-        handoff, event, actor=by, now=now, reason=decision.reason, details=details, only_if=BEFORE_CUT_OFF
+        handoff,
+        event,
+        actor=by,
+        now=now,
+        reason=decision.reason,
+        details=_told(decision),
+        only_if=BEFORE_CUT_OFF,
+        rows=rows,
     )
     if not saved:
         cut_off_at = rfc3339(handoff.cut_off_at)
         raise DeadlinePassed("The cut-off passed before your decision arrived.", cut_off_at=cut_off_at)
     notifications.overtake(handoff, now=now)
-
-
-def _finish(handoff: Handoff, decision: Decision, now: datetime) -> None:
-    decision.save()
-    recovery.announce(handoff, decision, now=now)
 
 
 def _proposal(handoff: Handoff) -> Decision:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 
 from accounts.models import User
 from handoffs import access
@@ -15,9 +15,9 @@ from handoffs.actions.occurrences import end_outages, on_open_handoff, on_open_o
 from handoffs.actions.reports import Answer, AttemptReport, Visit, answer, attempt_of, package_for, root_cause
 from handoffs.choices import PRIORITY_RANKS, Verdict, WebhookType
 from handoffs.errors import Invalid, KeyReused, Mistake, PolicyNotPublished
-from handoffs.models import Actor, Attempt, Case, Document, Handoff, Workflow
+from handoffs.models import Actor, Attempt, Case, Document, Handoff, Workflow, rows
 from handoffs.models.fields import new_id
-from handoffs.queries import representation
+from handoffs.queries import representation, team
 from handoffs.queries.failures import history_of
 from handoffs.queries.policies import policy_of
 from handoffs.rules import outages
@@ -137,7 +137,7 @@ def _on_free_case(visit: Visit) -> Answer:
         return _open(visit, evaluation)
     attempt = attempt_of(visit, evaluation, evaluation.verdict, handoff=None)
     told = answer(attempt, visit, 200, _not_handed_off(evaluation))
-    attempt.save(force_insert=True)
+    rows.insert(attempt)
     return told
 
 
@@ -189,25 +189,30 @@ def _open(visit: Visit, evaluation: Evaluation) -> Answer:
 
 def _opened(visit: Visit, evaluation: Evaluation, package: dict[str, Any], *, case: Case) -> Answer:
     assert evaluation.primary is not None
-    handoff = _new_handoff(visit, evaluation, package, case)
+    handoff, is_staffed = _new_handoff(visit, evaluation, package, case)
     lifecycle.wind(handoff, now=visit.now)
-    actor = Actor.of(visit.automation)
-    audit.insert(handoff, actor=actor, now=visit.now, reason=evaluation.primary.sentence, details=_why(evaluation))
+    reason, actor = evaluation.primary.sentence, Actor.of(visit.automation)
+    new: list[Model] = audit.opened(handoff, actor=actor, now=visit.now, reason=reason, details=_why(evaluation))
     attempt = attempt_of(visit, evaluation, evaluation.verdict, handoff=handoff)
-    context.freeze(handoff, package, attempt=attempt, now=visit.now)
-    context.attach(handoff, visit.documents)
+    new.append(context.frozen(handoff, package, attempt=attempt, now=visit.now))
     recovery.tell(handoff, WebhookType.OPENED, now=visit.now)
-    availability.pass_on_if_nobody(handoff, now=visit.now)
+    if not is_staffed:
+        rows.insert(*new)
+        new = []
+        availability.pass_on(handoff, now=visit.now)
     told = answer(attempt, visit, 201, {"handoff": representation.handoff_json(handoff, package=package)})
-    attempt.save(force_insert=True)
+    rows.insert(*new, attempt)
+    context.attach(handoff, visit.documents)
     return told
 
 
-def _new_handoff(visit: Visit, evaluation: Evaluation, package: dict[str, Any], case: Case) -> Handoff:
+def _new_handoff(visit: Visit, evaluation: Evaluation, package: dict[str, Any], case: Case) -> tuple[Handoff, bool]:
+    """The handoff, not stored yet, and whether anybody can work for its role now."""
     assert evaluation.primary is not None
     assert evaluation.routing is not None
-    role = Group.objects.get(name=evaluation.routing.role)
+    role, is_staffed, number = team.role_to_open_for(evaluation.routing.role, now=visit.now)
     handoff = Handoff(
+        number=number,
         workflow=visit.workflow,
         case=case,
         policy_version_id=visit.version_id,
@@ -222,7 +227,7 @@ def _new_handoff(visit: Visit, evaluation: Evaluation, package: dict[str, Any], 
         primary_trigger=evaluation.primary.key,
     )
     context.take_over(handoff, package)
-    return handoff
+    return handoff, is_staffed
 
 
 def _why(evaluation: Evaluation) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from handoffs.actions import audit, context, lifecycle
 from handoffs.actions.context import locked
 from handoffs.actions.reports import Answer, Visit, answer, attempt_of, package_for, root_cause
 from handoffs.choices import Event, Pattern, ProceedReason, State, Verdict
-from handoffs.models import Actor, Attempt, Handoff
+from handoffs.models import Actor, Attempt, Handoff, rows
 from handoffs.queries import representation
 from handoffs.queries.failures import open_outages
 from handoffs.queries.policies import policy_of
@@ -26,7 +26,7 @@ def on_open_handoff(visit: Visit, handoff: Handoff) -> Answer:
         return _withdraw_after_success(visit, handoff, evaluation)
     verdict = Verdict.STOP if handoff.pattern == Pattern.ESCALATION else Verdict.WAIT
     attempt = attempt_of(visit, evaluation, verdict, handoff=handoff)
-    attempt.save(force_insert=True)
+    rows.insert(attempt)
     package = _next_package(visit, handoff, policy, evaluation)
     if handoff.state == State.RETURNED:
         _resubmit(visit, handoff, package, attempt)
@@ -40,7 +40,7 @@ def on_open_handoff(visit: Visit, handoff: Handoff) -> Answer:
 def on_open_outage(visit: Visit, handoff: Handoff, evaluation: Evaluation) -> Answer:
     """Take a failure of one more case as a part of the open outage; the caller holds the row locks of all three."""
     attempt = attempt_of(visit, evaluation, Verdict.STOP, handoff=handoff)
-    attempt.save(force_insert=True)
+    rows.insert(attempt)
     _count_occurrence(visit, handoff, attempt)
     return _answered_later(attempt, visit, {"handoff": representation.one(handoff)})
 
@@ -64,7 +64,7 @@ def _went_well(handoff: Handoff, evaluation: Evaluation, visit: Visit) -> bool:
 
 def _withdraw_after_success(visit: Visit, handoff: Handoff, evaluation: Evaluation) -> Answer:
     attempt = attempt_of(visit, evaluation, Verdict.PROCEED, handoff=handoff)
-    attempt.save(force_insert=True)
+    rows.insert(attempt)
     reason = "The automation succeeded on its own"
     lifecycle.take_back(handoff, by=Actor.of(visit.automation), reason=reason, now=visit.now)
     body = {"reason": ProceedReason.NO_TRIGGER.value, "handoff": representation.one(handoff)}
@@ -98,10 +98,11 @@ def _revise(visit: Visit, handoff: Handoff, package: dict[str, Any], attempt: At
     changes = packages.changes(package_of(handoff), package)
     handoff.context_revision_number += 1
     context.take_over(handoff, package)
-    context.freeze(handoff, package, attempt=attempt, now=visit.now)
+    revision = context.frozen(handoff, package, attempt=attempt, now=visit.now)
     context.attach(handoff, visit.documents)
     details = {"revision": handoff.context_revision_number, "changes": changes}
-    audit.record(handoff, event, actor=Actor.of(visit.automation), now=visit.now, details=details)
+    actor = Actor.of(visit.automation)
+    audit.record(handoff, event, actor=actor, now=visit.now, details=details, rows=[revision])
 
 
 def _count_occurrence(visit: Visit, handoff: Handoff, attempt: Attempt) -> None:

@@ -6,10 +6,17 @@ from typing import Any
 
 from handoffs.actions import doorbell
 from handoffs.choices import DEFAULT_WEBHOOK_TYPES, DeliveryState, RecoveryState, WebhookType
-from handoffs.models import Attempt, Decision, Delivery, Endpoint, Handoff, Recovery
+from handoffs.models import Attempt, Decision, Delivery, Endpoint, Handoff, Recovery, rows
 from handoffs.queries import undo
 from handoffs.queries.policies import policy_of
-from handoffs.queries.representation import decision_json, handoff_json, package_of, rfc3339
+from handoffs.queries.representation import decision_json, handoff_json, package_of, remember_decision, rfc3339
+
+SUBSCRIBED = "workflow_id = %s AND %s = ANY(event_types) ORDER BY url"
+CALLER_COLUMNS = ("id", "automation_id", "callback_url", "correlation_id", "received_at")
+LATEST_OF_EACH_CALLER = """id IN (
+    SELECT DISTINCT ON (automation_id, callback_url, correlation_id) id FROM handoffs_attempt WHERE handoff_id = %s
+    ORDER BY automation_id, callback_url, correlation_id, received_at DESC
+) ORDER BY automation_id, callback_url, correlation_id"""
 
 
 def tell(
@@ -45,7 +52,6 @@ def announce(handoff: Handoff, decision: Decision, *, now: datetime) -> None:
         )
         for attempt in callers(handoff)
     ]
-    Recovery.objects.bulk_create(recoveries)
     steps = undo.steps_of(handoff, decision)
     decided = decision_json(decision)
 
@@ -53,16 +59,13 @@ def announce(handoff: Handoff, decision: Decision, *, now: datetime) -> None:
         shown = handoff_json(handoff, package=package_of(handoff), recoveries=recoveries)
         return {**shown, "decision": decided | ({"undo": undo.steps_for(recovery, steps)} if steps else {})}
 
+    remember_decision(handoff, decision, recoveries)
     _queue(handoff, WebhookType.RESOLVED, message_for, now=now, recoveries=recoveries)
 
 
 def callers(handoff: Handoff) -> list[Attempt]:
     """The latest attempt of each caller: automation, callback URL and correlation id, as given on its attempts."""
-    return list(
-        Attempt.objects.filter(handoff=handoff)
-        .order_by("automation", "callback_url", "correlation_id", "-received_at")
-        .distinct("automation", "callback_url", "correlation_id")
-    )
+    return rows.select(Attempt, LATEST_OF_EACH_CALLER, [handoff.pk], columns=CALLER_COLUMNS)
 
 
 def _queue(
@@ -73,8 +76,8 @@ def _queue(
     now: datetime,
     recoveries: list[Recovery],
 ) -> None:
-    """Write the deliveries and ring. Messages are numbered by the row of the audit trail that they tell of."""
-    endpoints = list(Endpoint.objects.filter(workflow=handoff.workflow_id, event_types__contains=[kind.value]))
+    """Write recoveries and deliveries, and ring. Messages bear the number of the trail's row that they tell of."""
+    endpoints = rows.select(Endpoint, SUBSCRIBED, [handoff.workflow_id, kind.value])
     deliveries = [
         Delivery(
             handoff=handoff,
@@ -90,9 +93,9 @@ def _queue(
         )
         for url, endpoint, recovery, correlation_id in _addressees(handoff, kind, endpoints, recoveries)
     ]
+    _park_with_their_endpoints(recoveries, deliveries)
+    rows.insert(*recoveries, *deliveries)
     if deliveries:
-        Delivery.objects.bulk_create(deliveries)
-        _park_with_their_endpoints(recoveries, deliveries)
         doorbell.ring_after_commit(doorbell.DELIVER)
 
 
@@ -106,9 +109,10 @@ def _waiting(endpoint: Endpoint | None, now: datetime) -> dict[str, Any]:
 def _park_with_their_endpoints(recoveries: list[Recovery], deliveries: list[Delivery]) -> None:
     """A decision of which every message is parked is parked, too."""
     sent = {one.recovery_id for one in deliveries if one.state != DeliveryState.PARKED}
-    parked = {one.recovery_id for one in deliveries if one.recovery_id and one.recovery_id not in sent}
-    if parked:
-        Recovery.objects.filter(pk__in=parked).update(state=RecoveryState.PARKED)
+    parked = {one.recovery_id for one in deliveries if one.recovery_id not in sent}
+    for recovery in recoveries:
+        if recovery.pk in parked:
+            recovery.state = RecoveryState.PARKED
 
 
 def _addressees(

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F
 
 from handoffs.choices import DecisionStatus
-from handoffs.models import ContextRevision, Decision, Handoff, PolicyVersion, Recovery
+from handoffs.models import ContextRevision, Decision, Handoff, PolicyVersion, Recovery, rows
 from handoffs.queries.policies import policy_of
 from handoffs.rules.policy import Outcome
 
@@ -45,6 +45,9 @@ def handoff_json(
 
 def one(handoff: Handoff) -> dict[str, Any]:
     """The contract's object of one stored handoff, with what belongs to it."""
+    version, decision, recoveries = getattr(handoff, "_decided", (None, None, ()))
+    if version == handoff.version:
+        return handoff_json(handoff, package=package_of(handoff), decision=decision, recoveries=recoveries)
     return many([handoff])[0]
 
 
@@ -53,8 +56,9 @@ def package_of(handoff: Handoff) -> dict[str, Any]:
     number, package = getattr(handoff, "_package", (0, {}))
     if number != handoff.context_revision_number:
         number = handoff.context_revision_number
-        revisions = ContextRevision.objects.values_list("package", flat=True)
-        package = revisions.get(handoff=handoff, number=number)
+        where = "handoff_id = %s AND number = %s"
+        (revision,) = rows.select(ContextRevision, where, [handoff.pk, number], columns=("id", "package"))
+        package = revision.package
         remember(handoff, package)
     return package
 
@@ -62,6 +66,11 @@ def package_of(handoff: Handoff) -> dict[str, Any]:
 def remember(handoff: Handoff, package: dict[str, Any]) -> None:
     """Spare `package_of` the reading: this is the package of the handoff's current revision."""
     handoff._package = (handoff.context_revision_number, package)  # type: ignore[attr-defined]
+
+
+def remember_decision(handoff: Handoff, decision: Decision, recoveries: list[Recovery]) -> None:
+    """Spare `one` the reading: this is what was decided just now, and who is to act on it."""
+    handoff._decided = (handoff.version, decision, recoveries)  # type: ignore[attr-defined]
 
 
 def many(handoffs: list[Handoff]) -> list[dict[str, Any]]:
