@@ -5,18 +5,20 @@ One slow or dead host never delays the others: each has few messages on their wa
 
 import logging
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from time import monotonic
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
-from handoffs.actions import audit, endpoints, outbox, reminders
+from handoffs.actions import audit, endpoints, reminders, wire
 from handoffs.actions.context import locked
-from handoffs.actions.outbox import BATCH_ROWS, LEASE, PER_HOST, SWITCHED_OFF, Leased, lease
+from handoffs.actions.lanes import Lanes, Result
+from handoffs.actions.outbox import BATCH_ROWS, LEASE, SWITCHED_OFF, Leased, lease
 from handoffs.choices import DeliveryState, Event, RecoveryState
 from handoffs.models import CLOCK, Delivery, DeliveryTry, Handoff, Recovery
 from handoffs.rules.deliveries import Exchange, Judgement, JudgementKind, judge
@@ -31,92 +33,66 @@ DRAIN_SECONDS = 20.0
 AT_MOST_SECONDS = 60.0
 """While it waits for answers that hang, it goes on for the others so long."""
 LOOK_AGAIN_SECONDS = 0.2
-SLOW_MS = 1000
+ENOUGH = 64
+"""With more on their way nothing is leased."""
 
 Clock = Callable[[], datetime]
-Result = tuple[Leased, Exchange]
 
 
 def drain(*, clock: Clock) -> int:
     """Deliver what is due until nothing is; `clock` tells the time anew for each batch. Returns tries made."""
     with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="deliver") as pool:
-        drained = _Drain(pool, clock)
-        while drained.goes_on():
-            drained.step()
-    return drained.tried
+        tried = _Drain(pool, clock).run()
+    wire.kept_lines.close()
+    return tried
 
 
 class _Drain:
-    """The messages that are on their way, by host, and which hosts are in trouble."""
+    """Leases what there is room for, and writes down what has come back, until nothing is left or its time is up."""
 
     def __init__(self, pool: ThreadPoolExecutor, clock: Clock) -> None:
-        self.pool, self.clock = pool, clock
-        self.on_their_way: dict[Future[Exchange], Leased] = {}
-        self.begun: dict[Future[Exchange], float] = {}
-        self.by_host: Counter[str] = Counter()
-        self.in_trouble: set[str] = set()
+        self.clock, self.lanes = clock, Lanes(pool, clock)
         self.tried = 0
-        self.found_nothing = False
         self.began_at = monotonic()
+        self.look_again_at = self.began_at
+        self.found_nothing = False
 
-    def goes_on(self) -> bool:
-        if self.on_their_way:
-            return True
-        return not self.found_nothing and self._seconds() < DRAIN_SECONDS
-
-    def step(self) -> None:
-        """Take what there is room for, then write down what has come back."""
-        if len(self.on_their_way) <= THREADS // 2 and self._may_take():
+    def run(self) -> int:
+        """Tries made."""
+        while True:
             self._take()
-        if self.on_their_way:
-            done, _ = wait(self.on_their_way, timeout=LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
-            self._write_down([(self._back(future), future.result()) for future in done])
+            if not self.lanes.count and (self.found_nothing or self._seconds() >= DRAIN_SECONDS):
+                self._write_down(seconds=0)
+                return self.tried
+            self._write_down(seconds=LOOK_AGAIN_SECONDS)
 
-    def room(self, host: str) -> int:
-        """How many more messages may be on their way to a host."""
-        in_trouble = 0 if self._seconds() >= DRAIN_SECONDS else 1
-        return (in_trouble if host in self.in_trouble else PER_HOST) - self.by_host[host]
+    def _take(self) -> None:
+        waiting = self.lanes.count
+        if waiting > ENOUGH or (self.found_nothing and waiting and monotonic() < self.look_again_at):
+            return
+        for_troubled = self._seconds() < DRAIN_SECONDS
+        if not for_troubled and not (self.lanes.hangs and self._seconds() < AT_MOST_SECONDS):
+            return  # it ends; what hangs keeps it from ending, and must not delay the others meanwhile
+        room = partial(self.lanes.room, for_troubled=for_troubled)
+        full = self.lanes.full(for_troubled=for_troubled)
+        leased = lease(now=self.clock(), limit=BATCH_ROWS, room=room, full=full)
+        self.found_nothing, self.look_again_at = not leased, monotonic() + LOOK_AGAIN_SECONDS
+        self.lanes.add(leased)
+
+    def _write_down(self, *, seconds: float) -> None:
+        results = self.lanes.results(seconds=seconds, most=BATCH_ROWS)
+        self.tried += len(results)
+        finish_all(results, now=self.clock())
 
     def _seconds(self) -> float:
         return monotonic() - self.began_at
-
-    def _may_take(self) -> bool:
-        """Until it ends; then only as long as an answer that hangs keeps it, which must not delay the others."""
-        if self._seconds() < DRAIN_SECONDS:
-            return True
-        hangs = monotonic() - min(self.begun.values(), default=monotonic()) > SLOW_MS / 1000
-        return hangs and self._seconds() < AT_MOST_SECONDS
-
-    def _take(self) -> None:
-        known = {*self.by_host, *self.in_trouble}
-        full = [host for host in known if self.room(host) <= 0]
-        leased = lease(now=self.clock(), limit=THREADS - len(self.on_their_way), room=self.room, full=full)
-        self.found_nothing = not leased
-        for one in leased:
-            future = self.pool.submit(outbox.post, one, self.clock())
-            self.on_their_way[future], self.begun[future] = one, monotonic()
-            self.by_host[one.host] += 1
-
-    def _back(self, future: Future[Exchange]) -> Leased:
-        one, exchange = self.on_their_way.pop(future), future.result()
-        del self.begun[future]
-        self.by_host[one.host] -= 1
-        if not self.by_host[one.host]:
-            del self.by_host[one.host]
-        went_well = exchange.status is not None and exchange.status < 500 and exchange.duration_ms < SLOW_MS
-        (self.in_trouble.discard if went_well else self.in_trouble.add)(one.host)
-        return one
-
-    def _write_down(self, results: list[Result]) -> None:
-        self.tried += len(results)
-        finish_all(results, now=self.clock())
 
 
 def finish_all(results: list[Result], *, now: datetime) -> None:
     """Write down many tries: those that delivered in one transaction, the others, and what it refuses, one by one."""
     good = [one for one in results if _is_delivered(one[1])]
     others = [one for one in results if not _is_delivered(one[1])]
-    if len(good) > 1 and _tried_to(lambda: _finish_delivered(good, now)):
+    if good and _tried_to(lambda: _finish_delivered(good, now)):
         good = []
     for leased, exchange in [*good, *others]:
         _tried_to(lambda leased=leased, exchange=exchange: finish(leased, exchange, now=now))  # type: ignore[misc]
@@ -150,11 +126,14 @@ def _finish_delivered(results: list[Result], now: datetime) -> None:
     mine = [(owned[leased.delivery_id], exchange) for leased, exchange in results if leased.delivery_id in owned]
     for delivery, _ in mine:
         delivery.attempts_made += 1
-        delivery.lease_token, delivery.next_attempt_at = None, None
-        delivery.state, delivery.delivered_at = DeliveryState.DELIVERED, now
     DeliveryTry.objects.bulk_create([_try_of(delivery, exchange, now) for delivery, exchange in mine])
-    changed = ["attempts_made", "lease_token", "next_attempt_at", "state", "delivered_at"]
-    Delivery.objects.bulk_update([delivery for delivery, _ in mine], changed)
+    Delivery.objects.filter(pk__in=[delivery.pk for delivery, _ in mine]).update(
+        attempts_made=F("attempts_made") + 1,
+        lease_token=None,
+        next_attempt_at=None,
+        state=DeliveryState.DELIVERED,
+        delivered_at=now,
+    )
     endpoints.note_try([d.endpoint_id for d, _ in mine if d.endpoint_id], went_well=True, now=now)
     _note_delivered([delivery for delivery, _ in mine], now)
 
@@ -164,13 +143,11 @@ def _note_delivered(deliveries: list[Delivery], now: datetime) -> None:
     waiting = _undelivered([delivery.recovery_id for delivery in deliveries if delivery.recovery_id])
     ids = set(waiting.values_list("pk", flat=True))
     Recovery.objects.filter(pk__in=ids).update(state=RecoveryState.DELIVERED, delivered_at=now)
-    carried = [delivery for delivery in deliveries if delivery.recovery_id in ids]
-    related = Handoff.objects.select_related("workflow", "case", "role", "holder")
-    handoffs = related.in_bulk({delivery.handoff_id for delivery in carried})
-    for delivery in carried:
-        if delivery.recovery_id in ids:  # one that two addresses carried is told of once
-            ids.discard(delivery.recovery_id)
-            _record(handoffs[delivery.handoff_id], delivery, Event.DECISION_DELIVERED, "", now)
+    carried = {delivery.recovery_id: delivery for delivery in deliveries if delivery.recovery_id in ids}.values()
+    handoffs = Handoff.objects.in_bulk({delivery.handoff_id for delivery in carried})
+    told = [(handoffs[one.handoff_id], Event.DECISION_DELIVERED, _details(one)) for one in carried]
+    if told:
+        audit.note_many(told, actor=CLOCK, now=now)
 
 
 def _owned(leased: Iterable[Leased]) -> QuerySet[Delivery]:
@@ -215,7 +192,9 @@ def _park(delivery: Delivery, verdict: Judgement, now: datetime) -> None:
             state=RecoveryState.PARKED
         )
     handoff = locked(delivery.handoff)
-    _record(handoff, delivery, Event.DELIVERY_PARKED, verdict.reason, now)
+    audit.record(
+        handoff, Event.DELIVERY_PARKED, actor=CLOCK, now=now, reason=verdict.reason, details=_details(delivery)
+    )
     if verdict.reason != SWITCHED_OFF:  # of that the managers heard once, for all its messages
         step = f"parked:{delivery.pk}:{delivery.attempts_made}"
         reminders.say_parked(handoff, step=step, reason=verdict.reason, now=now)
@@ -229,9 +208,8 @@ def _undelivered(recovery_ids: list[uuid.UUID]) -> QuerySet[Recovery]:
     return Recovery.objects.select_for_update().filter(pk__in=recovery_ids, state__in=states)
 
 
-def _record(handoff: Handoff, delivery: Delivery, event: Event, reason: str, now: datetime) -> None:
-    details = {"webhook_id": delivery.webhook_id, "type": delivery.event_type, "attempts": delivery.attempts_made}
-    audit.record(handoff, event, actor=CLOCK, now=now, reason=reason, details=details)
+def _details(delivery: Delivery) -> dict[str, Any]:
+    return {"webhook_id": delivery.webhook_id, "type": delivery.event_type, "attempts": delivery.attempts_made}
 
 
 def _is_delivered(exchange: Exchange) -> bool:

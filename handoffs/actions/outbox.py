@@ -15,9 +15,11 @@ from handoffs.rules.canonical import exact_dumps
 from handoffs.rules.deliveries import Exchange
 
 LEASE = timedelta(seconds=40)
-BATCH_ROWS = 64
+BATCH_ROWS = 128
 PER_HOST = 8
 """How many messages one worker has on their way to one host at the same time."""
+MOST_PER_HOST = 96
+"""How many messages to one host one worker leases at most."""
 SWITCHED_OFF = "The endpoint is switched off"
 
 # Walks from host to host over the index, so a hundred thousand messages to a dead host cost no more than one; of each
@@ -112,7 +114,7 @@ def headers_of(webhook_id: str, now: datetime) -> dict[str, str]:
 
 def _due_ids(now: datetime, limit: int, room: Room, full: Collection[str]) -> list[uuid.UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(_DUE_BY_HOST, {"now": now, "per_host": PER_HOST, "full": list(full), "limit": limit})
+        cursor.execute(_DUE_BY_HOST, {"now": now, "per_host": MOST_PER_HOST, "full": list(full), "limit": limit})
         found = cursor.fetchall()
     taken: dict[str, list[uuid.UUID]] = {}
     for delivery_id, host in found:

@@ -17,6 +17,7 @@ from handoffs.rules.addresses import CallbackRefused, Target, denial_of, may_con
 
 MAX_ADDRESSES = 8
 
+LineKey = tuple[str, str, int, bool]
 AddressEntry = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 
@@ -221,40 +222,53 @@ class Lookups:
 _lookups = Lookups()
 
 
-class KeptLines(threading.local):
-    """The open connections of this thread, by where they lead; the one unused for longest is closed for a new one."""
+class KeptLines:
+    """Open connections that nobody speaks over, by where they lead; the one unused for longest is closed for a new one.
 
-    MAX_KEPT = 32
+    Threads share them: a connection belongs to who took it until it is kept again.
+    """
+
+    MAX_KEPT = 64
 
     def __init__(self) -> None:
-        self._lines: dict[tuple[str, str, int, bool], PlainLine | TlsLine] = {}
+        self._lock = threading.Lock()
+        self._lines: list[tuple[LineKey, PlainLine | TlsLine]] = []
 
     def take(self, target: Target, *, allow_private: bool, reuse_seconds: float) -> PlainLine | TlsLine | None:
         """A connection that is still open and young enough for its vetting to count, or None."""
-        line = self._lines.pop(_key(target, allow_private), None)
-        if line is None:
-            return None
-        if line.is_connected and monotonic() - line.opened_at < reuse_seconds:
-            line.target = target
-            return line
-        line.close()
+        key = _key(target, allow_private)
+        while (line := self._pop(key)) is not None:
+            if line.is_connected and monotonic() - line.opened_at < reuse_seconds:
+                line.target = target
+                return line
+            line.close()
         return None
 
     def keep(self, line: PlainLine | TlsLine) -> None:
         """Keep a connection whose answer was read to its end."""
         if line.sock is None:
             return
-        if len(self._lines) >= self.MAX_KEPT:
-            self._lines.pop(next(iter(self._lines))).close()
-        self._lines[_key(line.target, line.allow_private)] = line
+        with self._lock:
+            self._lines.append((_key(line.target, line.allow_private), line))
+            surplus = self._lines[: -self.MAX_KEPT]
+            del self._lines[: -self.MAX_KEPT]
+        for _, unused in surplus:
+            unused.close()
 
     def close(self) -> None:
-        """Close what this thread keeps; for a thread that will send no more."""
-        while self._lines:
-            self._lines.popitem()[1].close()
+        """Close what is kept."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+        for _, line in lines:
+            line.close()
+
+    def _pop(self, key: LineKey) -> PlainLine | TlsLine | None:
+        with self._lock:
+            place = next((place for place in reversed(range(len(self._lines))) if self._lines[place][0] == key), None)
+            return None if place is None else self._lines.pop(place)[1]
 
 
-def _key(target: Target, allow_private: bool) -> tuple[str, str, int, bool]:
+def _key(target: Target, allow_private: bool) -> LineKey:
     return target.scheme, target.host, target.port, allow_private
 
 
