@@ -9,11 +9,12 @@ from rest_framework.response import Response
 
 from handoffs import access
 from handoffs.actions import receipts
+from handoffs.api import waiting
 from handoffs.api.endpoint import Endpoint, caller, tagged
 from handoffs.api.openapi import PAGING, one_object, operation
 from handoffs.api.pagination import Cursor
 from handoffs.api.validation import invalid
-from handoffs.api.waiting import MAX_WAIT_SECONDS, until_changed
+from handoffs.api.waiting import MAX_WAIT_SECONDS
 from handoffs.choices import Pattern, State
 from handoffs.errors import Mistake
 from handoffs.filters import ORDERINGS, HandoffFilter
@@ -25,7 +26,8 @@ BELONGINGS = ("workflow", "case", "role", "holder")
 WAIT = OpenApiParameter(
     "wait",
     {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS},
-    description="Seconds to hold the answer until the state changes; a final state is answered at once",
+    description="Seconds to hold the answer until the state changes; a final state, and with If-None-Match a"
+    " handoff that differs from it, is answered at once. When too many wait, so is everybody, with Retry-After",
 )
 
 
@@ -83,12 +85,23 @@ class OneHandoff(Endpoint):
 
     @one_object("getHandoff", "Look at a handoff, or wait for it", "Handoff", refuses=(400, 404), parameters=(WAIT,))
     def get(self, request: Request, handoff_id: str) -> Response:
+        seconds = _seconds(request)
         handoff = access.handoff_for(caller(request), handoff_id)
-        if until_changed(handoff, _seconds(request)):
-            handoff = access.handoff_for(caller(request), handoff_id)
-        if handoff.state == State.RESOLVED and caller(request).is_automation:
-            return tagged(request, self._fetched(handoff))
-        return tagged(request, representation.one(handoff))
+        if seconds and request.headers.get("If-None-Match"):
+            answer = tagged(request, representation.one(handoff))
+            if answer.status_code != 304:
+                return answer if handoff.state != State.RESOLVED else self._now(handoff)
+        try:
+            if waiting.until_changed(handoff, seconds):
+                handoff = access.handoff_for(caller(request), handoff_id)
+        except waiting.NoPlace as full:
+            return waiting.ask_again(self._now(handoff), full.retry_after_seconds)
+        return self._now(handoff)
+
+    def _now(self, handoff: Handoff) -> Response:
+        if handoff.state == State.RESOLVED and caller(self.request).is_automation:
+            return tagged(self.request, self._fetched(handoff))
+        return tagged(self.request, representation.one(handoff))
 
     def _fetched(self, handoff: Handoff) -> dict[str, Any]:
         """An automation that reads a decision has it, and is told what it said about undoing what it did."""

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from handoffs.api import cases, docs, documents, handoffs, problems, work, workflows
+from handoffs.api import cases, docs, documents, events, handoffs, problems, work, workflows
 
 HANDOFF = "handoffs/<str:handoff_id>/"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("cases/<str:workflow>/<path:reference>/", cases.OneCase.as_view(), name="api-case"),
     path("documents/", documents.Documents.as_view(), name="api-documents"),
     path("documents/<str:document_id>/content/", documents.Content.as_view(), name="api-document-content"),
+    path("events/", events.Events.as_view(), name="api-events"),
     path("handoffs/", handoffs.Handoffs.as_view(), name="api-handoffs"),
     path("handoffs/take-next/", work.TakeNext.as_view(), name="api-take-next"),
     path(HANDOFF, handoffs.OneHandoff.as_view(), name="api-handoff"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import F
 
-from handoffs.choices import DecisionStatus
+from handoffs.choices import DecisionStatus, Event, State
 from handoffs.models import ContextRevision, Decision, Handoff, PolicyVersion, Recovery, rows
 from handoffs.queries.policies import policy_of
 from handoffs.rules.policy import Outcome
@@ -19,6 +19,7 @@ def handoff_json(
     package: Mapping[str, Any],
     decision: Decision | None = None,
     recoveries: Iterable[Recovery] = (),
+    returned: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The contract's handoff object; the value of a sensitive field is masked (`null`, `"masked": true`)."""
     return {
@@ -38,6 +39,7 @@ def handoff_json(
         "context_digest": handoff.context_digest,
         "occurrences": handoff.occurrences_count,
         **_times(handoff),
+        "returned": dict(returned) if returned else None,
         "decision": decision_json(decision) if decision else None,
         "recovery": [recovery_json(recovery) for recovery in recoveries],
     }
@@ -78,12 +80,14 @@ def many(handoffs: list[Handoff]) -> list[dict[str, Any]]:
     packages = _packages(handoffs)
     decisions = final_decisions([handoff.pk for handoff in handoffs if handoff.resolved_at])
     recoveries = _recoveries(decisions.values())
+    questions = _questions([handoff.pk for handoff in handoffs if handoff.state == State.RETURNED])
     return [
         handoff_json(
             handoff,
             package=packages[handoff.pk],
             decision=decisions.get(handoff.pk),
             recoveries=recoveries.get(handoff.pk, ()),
+            returned=questions.get(handoff.pk),
         )
         for handoff in handoffs
     ]
@@ -94,6 +98,17 @@ def _packages(handoffs: list[Handoff]) -> dict[Any, dict[str, Any]]:
         return {handoffs[0].pk: package_of(handoffs[0])}
     current = ContextRevision.objects.filter(handoff__in=handoffs, number=F("handoff__context_revision_number"))
     return dict(current.values_list("handoff_id", "package"))
+
+
+def _questions(returned_ids: list[Any]) -> dict[Any, dict[str, Any]]:
+    """Reason and questions of the last return of each handoff that is returned now."""
+    if not returned_ids:
+        return {}
+    rows: Any = Handoff.history.model.objects.filter(id__in=returned_ids, event=Event.RETURNED).order_by("sequence")
+    return {
+        handoff_id: {"reason": details.get("reason", ""), "questions": details.get("questions", [])}
+        for handoff_id, details in rows.values_list("id", "details")
+    }
 
 
 def _recoveries(decisions: Iterable[Decision]) -> dict[Any, list[Recovery]]:

@@ -135,6 +135,9 @@ HANDOFF = answer(
         "accepted_at": _due,
         "resolved_at": _due,
         "updated_at": moment(),
+        "returned": nullable(
+            answer({"reason": string(), "questions": listed(string(), "For the automation, while it is returned")})
+        ),
         "decision": nullable(DECISION),
         "recovery": listed(RECOVERY, "One for each caller that the decision goes back to"),
     }
@@ -153,6 +156,33 @@ HISTORY_ROW = answer(
         "context_revision": integer(least=1),
         "previous_digest": string(),
         "digest": string("SHA-256 over this row and the digest before it"),
+    }
+)
+EVENT = answer(
+    {
+        "cursor": string("Its place in the feed, for `after`"),
+        "event": one_of(Event),
+        "at": moment(),
+        "handoff": answer(
+            {
+                "id": uuid(),
+                "number": integer(least=1),
+                "workflow": string(),
+                "reference": string(),
+                "state": one_of(State, "After the event"),
+            }
+        ),
+        "sequence": integer("Of the handoff's history", least=1),
+        "actor": answer({"kind": one_of(ActorKind), "name": string()}),
+        "reason": string(),
+        "details": free("What the event is about"),
+    }
+)
+EVENT_PAGE = answer(
+    {
+        "results": listed(EVENT),
+        "after": string("Where to go on"),
+        "has_more": boolean("More is there already: ask again at once"),
     }
 )
 
@@ -216,6 +246,7 @@ SLA = answer({"handoff": uuid(), "targets": listed(SLA_TARGET)})
 
 COMPONENTS: dict[str, Schema] = {
     "Handoff": HANDOFF,
+    "EventPage": EVENT_PAGE,
     "HandoffPage": page_of(ref("Handoff")),
     "HistoryPage": page_of(ref("HistoryRow")),
     "HistoryRow": HISTORY_ROW,
