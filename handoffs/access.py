@@ -6,9 +6,9 @@ from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from handoffs.choices import State
+from handoffs.choices import Mode, State
 from handoffs.errors import NotThere
-from handoffs.models import Case, Decision, Document, Handoff, PolicyVersion, Workflow, rows
+from handoffs.models import Case, Decision, Document, Handoff, PolicyVersion, SecondLook, Workflow, rows
 
 MANAGE = "handoffs.manage_workflow"
 SHOWN_WITH_HANDOFF = ("workflow", "case", "role", "holder", "opened_by", "offered_to")
@@ -128,6 +128,14 @@ def has_role(user: User, handoff: Handoff) -> bool:
     return user.is_active and not user.is_automation and handoff.role_id in role_ids_of(user)
 
 
+def decided_before(user: User, handoff: Handoff) -> bool:
+    """Whether a second look is at the user's own decision."""
+    if handoff.mode != Mode.SECOND_LOOK:
+        return False
+    own = Q(first__decided_by=user) | Q(first__confirmed_by=user)
+    return SecondLook.objects.filter(own, handoff=handoff).exists()
+
+
 def may(user: User, verb: str, handoff: Handoff) -> bool:
     """Whether the user may do `verb` with the handoff as it stands: what a page offers, and what actions enforce."""
     return _MAY[verb](user, handoff)
@@ -135,11 +143,17 @@ def may(user: User, verb: str, handoff: Handoff) -> bool:
 
 def _may_accept(user: User, handoff: Handoff) -> bool:
     """Of the role, and not what they themselves submitted."""
-    return handoff.state == State.PENDING and has_role(user, handoff) and handoff.opened_by_id != user.pk
+    may_hold = has_role(user, handoff) and handoff.opened_by_id != user.pk and not decided_before(user, handoff)
+    return handoff.state == State.PENDING and may_hold
 
 
 def _holds(user: User, handoff: Handoff) -> bool:
     return handoff.state == State.IN_PROGRESS and handoff.holder_id == user.pk
+
+
+def _may_return(user: User, handoff: Handoff) -> bool:
+    """The automation waits for no answer where the decision has no effect."""
+    return _holds(user, handoff) and handoff.has_effect
 
 
 def _may_release(user: User, handoff: Handoff) -> bool:
@@ -167,7 +181,8 @@ def _may_withdraw(user: User, handoff: Handoff) -> bool:
 
 
 def _may_reopen(user: User, handoff: Handoff) -> bool:
-    return not handoff.imported and handoff.state == State.RESOLVED and manages(user, handoff)
+    is_done = handoff.state == State.RESOLVED and handoff.has_effect and not handoff.imported
+    return is_done and manages(user, handoff)
 
 
 def _may_note(user: User, handoff: Handoff) -> bool:
@@ -179,7 +194,7 @@ _MAY = {
     "release": _may_release,
     "assign": _may_assign,
     "escalate": _may_escalate,
-    "return": _holds,
+    "return": _may_return,
     "decide": _holds,
     "confirm": _may_confirm,
     "object": _may_confirm,

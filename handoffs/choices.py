@@ -49,6 +49,14 @@ class ProceedReason(Labelled):
     SHADOW = "shadow"
 
 
+class Mode(Labelled):
+    """Whether a decision has effect: live it has; in shadow and at a second look it is only compared."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    SECOND_LOOK = "second_look"
+
+
 class TriggerKind(Labelled):
     CONDITION = "condition"
     FAILURES = "failures"
@@ -247,6 +255,7 @@ class NoticeKind(Labelled):
     DELIVERY_PARKED = "delivery_parked"
     ENDPOINT_OFF = "endpoint_off"
     EMPTY_ROLE = "empty_role"
+    STEPPED_BACK = "stepped_back"
 
 
 OVERTAKEN_KINDS = (

@@ -22,6 +22,7 @@ from handoffs.actions import (
     mailing,
     receipts,
     replay_runs,
+    rollout,
 )
 from handoffs.models import Delivery, Message, Notification, SweepHeartbeat
 from handoffs.queries import team
@@ -86,6 +87,7 @@ def sweep() -> dict[str, int]:
         "overdue_receipts": receipts.note_overdue(now=now),
         "handed_over": _apart(availability.hand_over_due, now),
         "moved": _apart(calendars.move_due, now),
+        "stepped_back": _apart(rollout.check_limits, now),
         "expired_documents": context.drop_expired(now=now),
         "old_messages": _apart(mailing.drop_old, now),
         "endpoints_off": _apart(endpoints.give_up_on_failing, now),

@@ -13,7 +13,8 @@ from handoffs.models import rows as table_rows
 from handoffs.models.audit import GENESIS_DIGEST
 
 FIXED_COLUMNS = frozenset(
-    {"id", "number", "workflow_id", "case_id", "policy_version_id", "pattern", "opened_by_id", "opened_at", "imported"}
+    {"id", "number", "workflow_id", "case_id", "policy_version_id", "pattern", "mode", "opened_by_id", "opened_at"}
+    | {"imported"}
 )
 CHANGING_COLUMNS = tuple(field.attname for field in Handoff._meta.concrete_fields if field.attname not in FIXED_COLUMNS)
 HISTORY_MODEL: Any = Handoff.history.model

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from accounts.models import User
-from handoffs.actions import audit, notifications, recovery
+from handoffs.actions import audit, integrity, notifications, recovery, shadow
 from handoffs.actions.context import locked
 from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_proposal, require_reason, save_and_tell, wind
 from handoffs.choices import DecidedBy, DecisionStatus, Event, ReasonRule
@@ -61,7 +61,7 @@ def decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -
         return _propose(handoff, decision, reviewer, now)
     handoff.resolve(now=now)
     _save_before_cut_off(handoff, Event.RESOLVED, decision, by=Actor.of(reviewer), now=now, rows=[decision])
-    recovery.announce(handoff, decision, now=now)
+    _carry_out(handoff, decision, now)
     return handoff
 
 
@@ -76,7 +76,7 @@ def confirm(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
     handoff.confirm(now=now)
     _save_before_cut_off(handoff, Event.CONFIRMED, decision, by=Actor.of(reviewer), now=now)
     decision.save()
-    recovery.announce(handoff, decision, now=now)
+    _carry_out(handoff, decision, now)
     return handoff
 
 
@@ -116,7 +116,7 @@ def expire(handoff: Handoff, *, outcome: Outcome, deadline: datetime, now: datet
     wind(handoff, now=now)
     audit.record(handoff, Event.EXPIRED, actor=CLOCK, now=now, reason=reason, details=_told(decision), rows=[decision])
     notifications.overtake(handoff, now=now)
-    recovery.announce(handoff, decision, now=now)
+    _carry_out(handoff, decision, now)
 
 
 def _propose(handoff: Handoff, decision: Decision, reviewer: User, now: datetime) -> Handoff:
@@ -150,6 +150,15 @@ def _save_before_cut_off(
         cut_off_at = rfc3339(handoff.cut_off_at)
         raise DeadlinePassed("The cut-off passed before your decision arrived.", cut_off_at=cut_off_at)
     notifications.overtake(handoff, now=now)
+
+
+def _carry_out(handoff: Handoff, decision: Decision, now: datetime) -> None:
+    """What follows from a final decision: the automation is told, unless it has no effect."""
+    if handoff.has_effect:
+        recovery.announce(handoff, decision, now=now)
+        integrity.sample(handoff, decision, now=now)
+    else:
+        shadow.reveal(handoff)
 
 
 def _proposal(handoff: Handoff) -> Decision:

@@ -1,6 +1,5 @@
 """Takes an automation's report on a case: judges it, opens a handoff if need be, and answers what to do now."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +8,11 @@ from django.db.models import Model
 
 from accounts.models import User
 from handoffs import access
-from handoffs.actions import audit, availability, context, lifecycle, recovery
+from handoffs.actions import audit, availability, candidates, context, lifecycle, recovery, shadow
 from handoffs.actions.context import locked
 from handoffs.actions.occurrences import end_outages, on_open_handoff, on_open_outage
 from handoffs.actions.reports import Answer, AttemptReport, Visit, answer, attempt_of, package_for, root_cause
-from handoffs.choices import PRIORITY_RANKS, Verdict, WebhookType
+from handoffs.choices import PRIORITY_RANKS, Mode, Verdict, WebhookType
 from handoffs.errors import Invalid, KeyReused, Mistake, PolicyNotPublished
 from handoffs.models import Actor, Attempt, Case, Document, Handoff, Workflow, rows
 from handoffs.models.fields import new_id
@@ -67,8 +66,10 @@ def _receive(report: AttemptReport, *, automation: User, now: datetime) -> Answe
 
 
 def _answered(visit: Visit) -> Answer:
+    judged = candidates.judge(visit)
     handoff = Handoff.objects.open().filter(case=visit.case).first() if visit.case.attempts_count > 1 else None
-    told = on_open_handoff(visit, locked(handoff)) if handoff else _on_free_case(visit)
+    told = _on_taken_case(visit, locked(handoff)) if handoff else _on_free_case(visit)
+    candidates.keep(visit, judged)
     if told.body["verdict"] == Verdict.PROCEED and not visit.report.error_type:
         end_outages(visit)
     return told
@@ -129,12 +130,34 @@ def _visit(report: AttemptReport, automation: User, workflow: Workflow, case: Ca
     )
 
 
+def _on_taken_case(visit: Visit, handoff: Handoff) -> Answer:
+    """What is open without effect keeps nobody waiting, and gives way to a handoff that has one."""
+    if handoff.has_effect:
+        return on_open_handoff(visit, handoff)
+    evaluation = evaluate(visit.report.facts(), visit.policy, visit.history, at=visit.now)
+    if evaluation.opens_shadow and handoff.mode == Mode.SHADOW:
+        return shadow.report_again(visit, handoff, evaluation)
+    if evaluation.opens_handoff:
+        shadow.give_way(visit, handoff)
+        return _on_free_case(visit)
+    return _not_opened(visit, evaluation)
+
+
 def _on_free_case(visit: Visit) -> Answer:
     evaluation = evaluate(visit.report.facts(), visit.policy, visit.history, at=visit.now)
-    if evaluation.is_outage:
-        return _on_outage(visit, evaluation)
+    if evaluation.opens_shadow and not _mistakes(visit):  # an automation that goes on is not refused for its context
+        return _beside(visit, evaluation)
     if evaluation.opens_handoff:
-        return _open(visit, evaluation)
+        return _on_outage(visit, evaluation) if evaluation.is_outage else _open(visit, evaluation)
+    return _not_opened(visit, evaluation)
+
+
+def _beside(visit: Visit, evaluation: Evaluation) -> Answer:
+    handoff, is_staffed = _new_handoff(visit, evaluation, visit.case)
+    return shadow.open_beside(visit, evaluation, handoff, is_staffed=is_staffed)
+
+
+def _not_opened(visit: Visit, evaluation: Evaluation) -> Answer:
     attempt = attempt_of(visit, evaluation, evaluation.verdict, handoff=None)
     told = answer(attempt, visit, 200, _not_handed_off(evaluation))
     rows.insert(attempt)
@@ -162,14 +185,14 @@ def _on_outage(visit: Visit, evaluation: Evaluation) -> Answer:
 
 
 def _looking_again(visit: Visit) -> Visit:
-    history = history_of(
+    visit.history = history_of(
         visit.case,
         visit.policy,
         version_id=visit.version_id,
         error_type=visit.report.error_type,
         now=visit.now,
     )
-    return replace(visit, history=history)
+    return visit
 
 
 def _open_outage(visit: Visit, evaluation: Evaluation, case: Case) -> Answer:
@@ -189,7 +212,8 @@ def _open(visit: Visit, evaluation: Evaluation) -> Answer:
 
 def _opened(visit: Visit, evaluation: Evaluation, package: dict[str, Any], *, case: Case) -> Answer:
     assert evaluation.primary is not None
-    handoff, is_staffed = _new_handoff(visit, evaluation, package, case)
+    handoff, is_staffed = _new_handoff(visit, evaluation, case)
+    context.take_over(handoff, package)
     lifecycle.wind(handoff, now=visit.now)
     reason, actor = evaluation.primary.sentence, Actor.of(visit.automation)
     new: list[Model] = audit.opened(handoff, actor=actor, now=visit.now, reason=reason, details=_why(evaluation))
@@ -206,8 +230,8 @@ def _opened(visit: Visit, evaluation: Evaluation, package: dict[str, Any], *, ca
     return told
 
 
-def _new_handoff(visit: Visit, evaluation: Evaluation, package: dict[str, Any], case: Case) -> tuple[Handoff, bool]:
-    """The handoff, not stored yet, and whether anybody can work for its role now."""
+def _new_handoff(visit: Visit, evaluation: Evaluation, case: Case) -> tuple[Handoff, bool]:
+    """The handoff, not stored yet and without its package, and whether anybody can work for its role now."""
     assert evaluation.primary is not None
     assert evaluation.routing is not None
     role, is_staffed, number = team.role_to_open_for(evaluation.routing.role, now=visit.now)
@@ -226,7 +250,6 @@ def _new_handoff(visit: Visit, evaluation: Evaluation, package: dict[str, Any], 
         fixed_resolve_by=visit.report.resolve_by,
         primary_trigger=evaluation.primary.key,
     )
-    context.take_over(handoff, package)
     return handoff, is_staffed
 
 
@@ -238,20 +261,24 @@ def _why(evaluation: Evaluation) -> dict[str, Any]:
 
 def _require_context(visit: Visit) -> None:
     """Raises ContextInvalid naming every required field and document that is not there."""
+    mistakes = _mistakes(visit)
+    if mistakes:
+        raise ContextInvalid(
+            "A person is needed, but could not decide with this. Add what is missing.", mistakes=mistakes
+        )
+
+
+def _mistakes(visit: Visit) -> list[Mistake]:
     mistakes = [
         Mistake(pointer="/" + path.replace(".", "/"), detail="The policy requires this field for a handoff.")
         for path in packages.missing(visit.policy, visit.names)
     ]
     have = {word for document in visit.documents for word in _names_of(document)}
-    mistakes += [
+    return mistakes + [
         Mistake(pointer="/context/documents", detail=f"The policy requires a document titled {title!r} for a handoff.")
         for title in visit.policy.context.required_documents
         if title.casefold() not in have
     ]
-    if mistakes:
-        raise ContextInvalid(
-            "A person is needed, but could not decide with this. Add what is missing.", mistakes=mistakes
-        )
 
 
 def _names_of(document: Document) -> set[str]:

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
 from handoffs import access
 from handoffs.actions import audit, notifications, recovery, reminders
 from handoffs.actions.context import locked
-from handoffs.choices import HELD_STATES, PRIORITY_RANKS, DecisionStatus, Event, State, WebhookType
+from handoffs.choices import HELD_STATES, PRIORITY_RANKS, DecisionStatus, Event, Mode, State, WebhookType
 from handoffs.errors import (
     AlreadyAccepted,
     DeskError,
@@ -24,7 +24,7 @@ from handoffs.errors import (
     SecondPersonRequired,
     WrongState,
 )
-from handoffs.models import Actor, Decision, Handoff
+from handoffs.models import CLOCK, Actor, Decision, Handoff, SecondLook
 from handoffs.models.handoff import HandoffQuerySet
 from handoffs.queries.clocks import calendar_of
 from handoffs.queries.policies import policy_of
@@ -56,6 +56,8 @@ def take_next(*, reviewer: User, now: datetime, workflow: str = "", role: str = 
     others are taking this moment are passed over, so nobody waits and nobody takes the same one.
     """
     pending = Handoff.objects.pending().filter(role__in=access.role_ids_of(reviewer)).exclude(opened_by=reviewer)
+    own = SecondLook.objects.filter(handoff=OuterRef("pk"), first__decided_by=reviewer)
+    pending = pending.exclude(Q(mode=Mode.SECOND_LOOK) & Exists(own))
     pending = pending.filter(Q(workflow__key=workflow) if workflow else Q(), Q(role__name=role) if role else Q())
     if reviewer.workflow_scope is not None:
         pending = pending.filter(workflow__key__in=reviewer.workflow_scope)
@@ -184,10 +186,18 @@ def take_back(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> Non
 
 def open_again(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
     """From resolved to pending with a new clock; the caller holds the row lock. Raises WrongState."""
+    _clear_the_way(handoff, now)
     if Handoff.objects.open().filter(case=handoff.case_id).exists():
         raise WrongState("The case is with a person again already, as another handoff.")
     handoff.reopen(now=now)
     save_and_tell(handoff, Event.REOPENED, WebhookType.REOPENED, by=by, now=now, reason=reason)
+
+
+def _clear_the_way(handoff: Handoff, now: datetime) -> None:
+    """What is open for its case without effect gives way to the handoff that has one."""
+    beside = Handoff.objects.open().filter(case=handoff.case_id).exclude(mode=Mode.LIVE).first()
+    if beside is not None:
+        take_back(locked(beside), by=CLOCK, reason="The handoff with effect was opened again", now=now)
 
 
 def drop_proposal(handoff: Handoff) -> None:
@@ -244,9 +254,13 @@ def _check_can_hold(handoff: Handoff, person: User) -> None:
         raise NotAllowed(f"{person.display_name} has not the role {handoff.role.name}.")
     if handoff.opened_by_id == person.pk:
         raise NotAllowed("Nobody decides on what they themselves submitted.")
+    if access.decided_before(person, handoff):
+        raise NotAllowed(f"{person.display_name} decided it the first time; the second look is for somebody else.")
 
 
 def _why_not(handoff: Handoff, user: User, verb: str) -> DeskError:
+    if not handoff.has_effect and verb in ("reopen", "return"):
+        return NotAllowed(f"A decision in {Mode(handoff.mode).label} has no effect: there is nothing to {verb}.")
     if verb == "reopen":
         if handoff.imported:
             return NotAllowed("It was imported with the past: no automation waits for its decision.")
@@ -275,6 +289,8 @@ def _why_not_pending(handoff: Handoff, user: User, verb: str) -> DeskError:
         return _wrong_state(handoff)
     if handoff.opened_by_id == user.pk:
         return NotAllowed("Nobody decides on what they themselves submitted.")
+    if access.decided_before(user, handoff):
+        return NotAllowed("You decided it the first time; the second look is for somebody else.")
     return NotAllowed(f"This handoff is with {handoff.role.name}, which is none of your roles.")
 
 

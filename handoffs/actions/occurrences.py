@@ -31,9 +31,9 @@ def on_open_handoff(visit: Visit, handoff: Handoff) -> Answer:
     if handoff.state == State.RETURNED:
         _resubmit(visit, handoff, package, attempt)
     elif packages.digest(package) != handoff.context_digest:
-        _revise(visit, handoff, package, attempt, Event.CONTEXT_CHANGED)
+        revise(visit, handoff, package, attempt, Event.CONTEXT_CHANGED)
     else:
-        _count_occurrence(visit, handoff, attempt)
+        count_occurrence(visit, handoff, attempt)
     return _answered_later(attempt, visit, {"handoff": representation.one(handoff)})
 
 
@@ -41,7 +41,7 @@ def on_open_outage(visit: Visit, handoff: Handoff, evaluation: Evaluation) -> An
     """Take a failure of one more case as a part of the open outage; the caller holds the row locks of all three."""
     attempt = attempt_of(visit, evaluation, Verdict.STOP, handoff=handoff)
     rows.insert(attempt)
-    _count_occurrence(visit, handoff, attempt)
+    count_occurrence(visit, handoff, attempt)
     return _answered_later(attempt, visit, {"handoff": representation.one(handoff)})
 
 
@@ -91,21 +91,24 @@ def _papers(package: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _resubmit(visit: Visit, handoff: Handoff, package: dict[str, Any], attempt: Attempt) -> None:
     handoff.resubmit(now=visit.now)
     lifecycle.wind(handoff, now=visit.now)
-    _revise(visit, handoff, package, attempt, Event.RESUBMITTED)
+    revise(visit, handoff, package, attempt, Event.RESUBMITTED)
 
 
-def _revise(visit: Visit, handoff: Handoff, package: dict[str, Any], attempt: Attempt, event: Event) -> None:
+def revise(visit: Visit, handoff: Handoff, package: dict[str, Any], attempt: Attempt, event: Event) -> None:
+    """Show another package from now on, as a further revision; the caller holds the row lock."""
     changes = packages.changes(package_of(handoff), package)
     handoff.context_revision_number += 1
     context.take_over(handoff, package)
     revision = context.frozen(handoff, package, attempt=attempt, now=visit.now)
-    context.attach(handoff, visit.documents)
+    if handoff.has_effect:  # in shadow some of them are held back
+        context.attach(handoff, visit.documents)
     details = {"revision": handoff.context_revision_number, "changes": changes}
     actor = Actor.of(visit.automation)
     audit.record(handoff, event, actor=actor, now=visit.now, details=details, rows=[revision])
 
 
-def _count_occurrence(visit: Visit, handoff: Handoff, attempt: Attempt) -> None:
+def count_occurrence(visit: Visit, handoff: Handoff, attempt: Attempt) -> None:
+    """The same again: one more on the count; the caller holds the row lock."""
     handoff.occurrences_count += 1
     details = {
         "attempt": str(attempt.pk),

@@ -12,7 +12,7 @@ from accounts.models import User
 from handoffs.choices import PolicyStatus
 from handoffs.errors import Invalid, Mistake, NotPossibleNow, NotThere, PolicyInvalid
 from handoffs.models import PolicyVersion, Workflow
-from handoffs.queries.policies import draft_of, problems_in, telling_warnings
+from handoffs.queries.policies import draft_of, live_version, problems_in, telling_warnings
 from handoffs.rules.canonical import sha256_of
 from handoffs.rules.policy import Policy
 from handoffs.rules.policy_checks import role_names, warnings
@@ -90,6 +90,42 @@ def publish(
     _retire_live(workflow, publisher, now)
     _go_live(workflow, draft, publisher=publisher, reason=reason, now=now)
     return draft, found
+
+
+def publish_stage(
+    workflow: Workflow, rollout: Mapping[str, Any], *, publisher: User | None, reason: str, now: datetime
+) -> PolicyVersion:
+    """Make a version live that differs from the live one in its rollout alone; the caller has locked the workflow.
+
+    A draft is left as it is but for its number, which moves on. A publisher of None is the clock. Raises PolicyInvalid
+    where the rollout cannot be published, Invalid without a reason, and PolicyNotPublished.
+    """
+    reason = _require_reason(reason)
+    document = plain({**live_version(workflow).document, "rollout": dict(rollout)})
+    refuse(problems_in(document))
+    draft = draft_of(workflow)
+    if draft is not None:
+        _move_draft_on(draft, publisher, now)
+    stage = _next_version(workflow, publisher, now) if draft is None else _version_before(draft, publisher, now)
+    stage.document, stage.role_names = document, list(role_names(load(document)))
+    stage.published_by_clock = publisher is None
+    _retire_live(workflow, publisher, now)
+    _go_live(workflow, stage, publisher=publisher, reason=reason, now=now)
+    return stage
+
+
+def lock(workflow_key: str) -> Workflow:
+    """The workflow under the lock of its row, for what publishes. Raises NotThere."""
+    return _lock(workflow_key)
+
+
+def _move_draft_on(draft: PolicyVersion, by: User | None, now: datetime) -> None:
+    draft.number += 1
+    _save(draft, by=by, now=now, reason=f"A stage was published before it: now version {draft.number}")
+
+
+def _version_before(draft: PolicyVersion, author: User | None, now: datetime) -> PolicyVersion:
+    return PolicyVersion(workflow=draft.workflow, number=draft.number - 1, created_by=author, created_at=now)
 
 
 @transaction.atomic(durable=True)

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.models import User
 from handoffs.actions import audit, lifecycle, notifications, reminders
 from handoffs.actions.context import locked
-from handoffs.choices import RECEIVED_STATES, Event, NoticeKind, OnFailure, ReceiptStatus, RecoveryState, State
+from handoffs.choices import RECEIVED_STATES, Event, Mode, NoticeKind, OnFailure, ReceiptStatus, RecoveryState, State
 from handoffs.errors import AlreadyReceived, DigestMismatch, NotPossibleNow
 from handoffs.models import CLOCK, Actor, Handoff, Recovery
 from handoffs.queries.policies import policy_of
@@ -140,4 +140,4 @@ def _write_down(handoff: Handoff, receipt: Receipt, automation: User, now: datet
 
 
 def _is_with_a_person_again(handoff: Handoff) -> bool:
-    return Handoff.objects.open().filter(case=handoff.case_id).exists()
+    return Handoff.objects.open().filter(case=handoff.case_id, mode=Mode.LIVE).exists()

@@ -26,7 +26,9 @@ def tell(
     now: datetime,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Queue a message about `handoff` for every endpoint and caller that wants this kind."""
+    """Queue a message about `handoff` for every endpoint and caller that wants this kind; none without effect."""
+    if not handoff.has_effect:
+        return
 
     def message_for(recovery: Recovery | None) -> Mapping[str, Any]:
         return {**handoff_json(handoff, package=package_of(handoff)), **(extra or {})}

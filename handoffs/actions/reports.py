@@ -76,6 +76,8 @@ class Visit:
     now: datetime
     documents: list[Document]
     history: FailureHistory
+    evaluation: Evaluation | None = None
+    attempt: Attempt | None = None
 
     @property
     def names(self) -> dict[str, Any]:
@@ -83,9 +85,9 @@ class Visit:
 
 
 def attempt_of(visit: Visit, evaluation: Evaluation, verdict: Verdict, *, handoff: Handoff | None) -> Attempt:
-    """The row of this report, not stored yet."""
+    """The row of this report, not stored yet; the visit remembers it with what it was judged by."""
     report = visit.report
-    return Attempt(
+    visit.evaluation, visit.attempt = evaluation, Attempt(
         case=visit.case,
         handoff=handoff,
         automation=visit.automation,
@@ -107,6 +109,7 @@ def attempt_of(visit: Visit, evaluation: Evaluation, verdict: Verdict, *, handof
         triggers=[result.stored() for result in evaluation.triggers],
         idempotency_key=report.idempotency_key,
     )  # fmt: skip
+    return visit.attempt
 
 
 def answer(attempt: Attempt, visit: Visit, status: int, extra: Mapping[str, Any]) -> Answer:

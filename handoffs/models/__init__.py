@@ -10,6 +10,7 @@ from handoffs.models.history_import import HistoryImport, ImportPart
 from handoffs.models.notification import Absence, Message, NoticeSettings, Notification, NotificationChannel
 from handoffs.models.recovery import Delivery, DeliveryTry, Recovery, SweepHeartbeat
 from handoffs.models.replay import Replay, ReplayChunk, ReplayedAttempt
+from handoffs.models.rollout import CandidateResult, CandidateRun, SecondLook, ShadowProposal
 from handoffs.models.workflow import Endpoint, PolicyVersion, Workflow
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Attempt",
     "AuditRow",
     "BusinessCalendar",
+    "CandidateResult",
+    "CandidateRun",
     "Case",
     "ContextRevision",
     "Decision",
@@ -40,6 +43,8 @@ __all__ = [
     "Replay",
     "ReplayChunk",
     "ReplayedAttempt",
+    "SecondLook",
+    "ShadowProposal",
     "SweepHeartbeat",
     "Workflow",
 ]

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
-from handoffs.choices import FINAL_STATES, HELD_STATES, OPEN_STATES, PRIORITY_RANKS, Pattern, Priority, State
+from handoffs.choices import FINAL_STATES, HELD_STATES, OPEN_STATES, PRIORITY_RANKS, Mode, Pattern, Priority, State
 from handoffs.models.audit import AuditRow, AuditTrail
 from handoffs.models.case import Case
 from handoffs.models.fields import new_id
@@ -83,6 +83,7 @@ class Handoff(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="handoffs")
     policy_version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     pattern = models.CharField(max_length=16, choices=Pattern.choices())
+    mode = models.CharField(max_length=12, choices=Mode.choices(), default=Mode.LIVE, db_default=Mode.LIVE.value)
     state = FSMField(default=State.PENDING, choices=State.choices(), protected=True)
     version = models.PositiveIntegerField(default=0)
 
@@ -136,6 +137,7 @@ class Handoff(models.Model):
     history = AuditTrail(
         bases=[AuditRow],
         excluded_fields=[
+            "mode",
             "number", "workflow", "case", "policy_version", "pattern", "routed_role_ids", "offered_to", "opened_by",
             "opened_at", "updated_at", "clock_started_at", "accepted_since_start_at", "last_activity_at", "pauses",
             "steps_done", "fixed_resolve_by", "due_at", "next_step_at", "primary_trigger", "summary", "headline",
@@ -173,6 +175,9 @@ class Handoff(models.Model):
             models.Index(fields=["next_step_at"], condition=Q(state__in=OPEN_STATES), name="steps_due"),
             models.Index(fields=["workflow", "-opened_at"], name="handoffs_of_workflow"),
             models.Index(fields=["-updated_at"], name="handoffs_by_change"),
+            models.Index(
+                fields=["workflow", "mode", "-opened_at"], condition=~Q(mode=Mode.LIVE), name="handoffs_without_effect"
+            ),  # agreement
             GinIndex(fields=["routed_role_ids"], name="handoffs_ever_of_role"),
         ]  # fmt: skip
         triggers: ClassVar = [
@@ -194,6 +199,16 @@ class Handoff(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in OPEN_STATES
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether its decision goes back to the automation, and counts in the metrics."""
+        return self.mode == Mode.LIVE
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether somebody is still to decide without knowing the other answer."""
+        return not self.has_effect and self.state != State.RESOLVED
 
     @property
     def priority_word(self) -> Priority:

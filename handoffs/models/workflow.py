@@ -43,7 +43,11 @@ class Workflow(models.Model):
         max_length=100, default=new_webhook_secret, help_text="Signs what goes to callback URLs (whsec_…)"
     )
     created_at = models.DateTimeField()
-    history = HistoricalRecords(excluded_fields=["callback_secret"])
+    candidate = models.ForeignKey(
+        "CandidateRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    stage_checked_at = models.DateTimeField(null=True, editable=False)
+    history = HistoricalRecords(excluded_fields=["callback_secret", "candidate", "stage_checked_at"])
 
     class Meta:
         ordering: ClassVar = ["key"]
@@ -66,6 +70,7 @@ class PolicyVersion(models.Model):
     created_at = models.DateTimeField()
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     published_at = models.DateTimeField(null=True)
+    published_by_clock = models.BooleanField(default=False, db_default=False)
     publish_reason = models.TextField(blank=True)
     retired_at = models.DateTimeField(null=True)
     history = HistoricalRecords(excluded_fields=["document"])
@@ -92,6 +97,13 @@ class PolicyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow_id} version {self.number}"
+
+    @property
+    def publisher_name(self) -> str:
+        """Who published it: a person, the clock that stepped a stage back, or the shell."""
+        if self.published_by_clock:
+            return "the clock"
+        return self.published_by.display_name if self.published_by else "the shell"
 
 
 class Endpoint(models.Model):

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from handoffs import access
-from handoffs.choices import Event, ReasonRule, State
+from handoffs.choices import Event, Mode, ReasonRule, State
 from handoffs.models import Decision, Handoff
 from handoffs.portal import wording
 from handoffs.portal.due import DueLine, due_line
@@ -58,6 +58,24 @@ class Verdict:
     confirmer: str
     at: datetime
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnAnswer:
+    """The automation's own answer to a case in shadow; `title` is empty where it had none."""
+
+    title: str
+    agrees: bool
+    held: list[str]
+
+
+EFFECT_WORDS = {
+    Mode.LIVE: "This decision has effect: the automation is told, and acts on it.",
+    Mode.SHADOW: "Shadow: your decision has no effect. The automation goes on by its own answer, which you are shown "
+    "once you have decided.",
+    Mode.SECOND_LOOK: "Second look: your decision has no effect. Somebody decided this case before, and is compared "
+    "with you. What they decided is not shown.",
+}
 
 
 class CaseView:
@@ -156,7 +174,11 @@ class CaseView:
 
     @property
     def recovery(self) -> Way | None:
-        return way_back(self.page.decision, self.page.recoveries, now=self.now) if self.page.decision else None
+        return (
+            way_back(self.page.decision, self.page.recoveries, now=self.now)
+            if self.page.decision and self.handoff.has_effect
+            else None
+        )
 
     @property
     def returned(self) -> dict[str, Any]:
@@ -179,6 +201,24 @@ class CaseView:
         asked = self.page.last(Event.RETURNED)
         questions = [asked.reason, *asked.details["questions"]] if asked else []
         return {"at": answered.at, "questions": questions, "changes": answered.details["changes"]}
+
+    @property
+    def effect(self) -> str:
+        """In words whether a decision has effect; empty where it has, as every outcome says what follows from it."""
+        return EFFECT_WORDS.get(Mode(self.handoff.mode), "")
+
+    @property
+    def own_answer(self) -> OwnAnswer | None:
+        """What was held back from who decided in shadow, once they have."""
+        proposal, decision = self.page.proposal, self.page.decision
+        if proposal is None:
+            return None
+        known = self.page.policy.outcome(proposal.outcome)
+        return OwnAnswer(
+            title=known.title if known else proposal.outcome,
+            agrees=decision is not None and decision.outcome == proposal.outcome,
+            held=[str(proposal.held[name]) for name in ("summary", "root_cause") if proposal.held.get(name)],
+        )
 
     @property
     def why_not(self) -> str:

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from handoffs import access
 from handoffs.actions import availability, notifications
+from handoffs.choices import NoticeKind
 from handoffs.errors import Invalid
 from handoffs.models import Absence
 from handoffs.portal.doors import move, page
@@ -28,6 +29,7 @@ ICONS = {
     "receipt_overdue": "triangle-alert",
     "delivery_parked": "triangle-alert",
     "empty_role": "triangle-alert",
+    "stepped_back": "undo-2",
 }
 
 
@@ -51,6 +53,8 @@ def notice(request: HttpRequest, notice_id: uuid.UUID) -> HttpResponse:
     """Count it as read and open its handoff."""
     found = notices.notice_for(_person(request), notice_id)
     notifications.mark_read(found, now=timezone.now())
+    if found.kind == NoticeKind.STEPPED_BACK and access.is_manager(_person(request)):
+        return redirect("rollout", found.handoff.workflow.key)
     return redirect("case", found.handoff_id)
 
 

@@ -36,6 +36,7 @@ urlpatterns = [
     path("", include("handoffs.portal.notice_urls")),
     path("", include("handoffs.portal.team_urls")),
     path("", include("handoffs.portal.delivery_urls")),
+    path("", include("handoffs.portal.rollout_urls")),
     path("preferences/theme/", preferences.theme, name="theme"),
     path("preferences/shortcuts/", preferences.shortcuts, name="shortcuts"),
 ]

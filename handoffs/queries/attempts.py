@@ -5,8 +5,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from handoffs.choices import Mode
 from handoffs.models import Attempt, Case, Handoff
 from handoffs.queries.representation import rfc3339, version_number
+from handoffs.rules.shadow import HELD_BACK
 
 ATTEMPTS_SHOWN = 100
 HANDOFFS_SHOWN = 100
@@ -29,7 +31,8 @@ def case_json(case: Case, *, visible: QuerySet[Handoff], with_data: bool) -> dic
     if not with_data:
         attempts = attempts.defer("data")
     attempts = attempts.defer("answer", "given_context", "action_taken")[:ATTEMPTS_SHOWN]
-    shown = [_attempt(attempt, with_data=with_data) for attempt in attempts]
+    hidden = not with_data and is_blind(case)
+    shown = [_attempt(attempt, with_data=with_data, hidden=hidden) for attempt in attempts]
     return cases_json([case], visible=visible)[0] | {"attempts": shown}
 
 
@@ -52,7 +55,12 @@ def _handoff_name(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: Attempt, *, with_data: bool) -> dict[str, Any]:
+def is_blind(case: Case) -> bool:
+    """Whether somebody is to decide on the case without knowing what the automation proposed."""
+    return Handoff.objects.open().filter(case=case).exclude(mode=Mode.LIVE).exists()
+
+
+def _attempt(attempt: Attempt, *, with_data: bool, hidden: bool) -> dict[str, Any]:
     error = {"type": attempt.error_type, "message": attempt.error_message} if attempt.error_type else None
     return {
         "id": str(attempt.pk),
@@ -60,11 +68,17 @@ def _attempt(attempt: Attempt, *, with_data: bool) -> dict[str, Any]:
         "automation": attempt.automation.display_name,
         "verdict": attempt.verdict,
         "policy_version": version_number(attempt.policy_version_id),
-        "triggers": [{name: result[name] for name in ("key", "fired", "because")} for result in attempt.triggers],
+        "triggers": [_trigger(result, hidden=hidden) for result in attempt.triggers],
         "confidence": attempt.confidence.normalize() if attempt.confidence is not None else None,
         "error": error,
-        "proposed_outcome": attempt.proposed_outcome or None,
+        "proposed_outcome": None if hidden else attempt.proposed_outcome or None,
         "correlation_id": attempt.correlation_id or None,
         "handoff": str(attempt.handoff_id) if attempt.handoff_id else None,
         **({"data": attempt.data} if with_data else {}),
     }
+
+
+def _trigger(result: Mapping[str, Any], *, hidden: bool) -> dict[str, Any]:
+    """What it read is told, unless that may be the automation's own opinion."""
+    said = HELD_BACK if hidden else result["because"]
+    return {"key": result["key"], "fired": result["fired"], "because": said}

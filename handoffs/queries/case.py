@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from handoffs.choices import DecisionStatus, Event, State
-from handoffs.models import ContextRevision, Decision, Handoff, Note, Recovery
+from handoffs.choices import DecisionStatus, Event, Mode, State
+from handoffs.models import ContextRevision, Decision, Handoff, Note, Recovery, ShadowProposal
 from handoffs.queries.policies import policy_of
 from handoffs.rules.policy import Policy
 from handoffs.rules.routing import next_escalation
+from handoffs.rules.shadow import veil_for
 
 HISTORY_LIMIT = 300
 NOTES_LIMIT = 200
@@ -56,6 +57,7 @@ class CasePage:
     recoveries: tuple[Recovery, ...]
     similar: tuple[SimilarCase, ...]
     next_role: str
+    proposal: ShadowProposal | None = None
 
     def last(self, *events: Event) -> TrailRow | None:
         """The latest row of the trail that tells one of these events."""
@@ -66,13 +68,15 @@ def case_page(handoff: Handoff, *, visible: Any) -> CasePage:
     """The page of a handoff that was fetched through `access`; `visible` are the handoffs its reader may see."""
     policy = policy_of(handoff.policy_version_id)
     package, triggers = _context(handoff)
+    proposal = _proposal(handoff)
     decision = current_decision(handoff)
     step = next_escalation(policy, role=handoff.role.name, steps_done=frozenset(handoff.steps_done))
     return CasePage(
         handoff=handoff,
         policy=policy,
         package=package,
-        triggers=triggers,
+        triggers=_unveiled(handoff, policy, triggers, proposal),
+        proposal=proposal if proposal and not handoff.is_blind else None,
         trail=trail_of(handoff),
         notes=tuple(Note.objects.filter(handoff=handoff).select_related("author")[:NOTES_LIMIT]),
         decision=decision,
@@ -89,6 +93,20 @@ def _context(handoff: Handoff) -> tuple[Mapping[str, Any], tuple[Mapping[str, An
     found = list(revisions.values("number", "package", "attempt__triggers"))
     fired = [[trigger for trigger in row["attempt__triggers"] if trigger["fired"]] for row in found]
     return found[-1]["package"], tuple(fired[-1] or fired[0])
+
+
+def _proposal(handoff: Handoff) -> ShadowProposal | None:
+    return ShadowProposal.objects.filter(handoff=handoff).first() if handoff.mode == Mode.SHADOW else None
+
+
+def _unveiled(
+    handoff: Handoff, policy: Policy, triggers: tuple[Mapping[str, Any], ...], proposal: ShadowProposal | None
+) -> tuple[Mapping[str, Any], ...]:
+    """The triggers as they may be read now: in shadow none may tell the proposal before the decision."""
+    if proposal is None or not handoff.is_blind:
+        return triggers
+    veil = veil_for(policy, proposal.outcome)
+    return tuple({**each, "sentence": veil.spoken(each["sentence"], each["title"])} for each in triggers)
 
 
 def trail_of(handoff: Handoff) -> tuple[TrailRow, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import F
 
-from handoffs.choices import DecisionStatus, Event, State
-from handoffs.models import ContextRevision, Decision, Handoff, PolicyVersion, Recovery, rows
+from handoffs.choices import DecisionStatus, Event, Mode, State
+from handoffs.models import ContextRevision, Decision, Handoff, PolicyVersion, Recovery, ShadowProposal, rows
 from handoffs.queries.policies import policy_of
 from handoffs.rules.policy import Outcome
 
@@ -20,8 +20,12 @@ def handoff_json(
     decision: Decision | None = None,
     recoveries: Iterable[Recovery] = (),
     returned: Mapping[str, Any] | None = None,
+    proposal: str | None = None,
 ) -> dict[str, Any]:
-    """The contract's handoff object; the value of a sensitive field is masked (`null`, `"masked": true`)."""
+    """The contract's handoff object; the value of a sensitive field is masked (`null`, `"masked": true`).
+
+    `proposal` is the automation's own answer to a handoff in shadow, told only once it is resolved.
+    """
     return {
         **_identity(handoff),
         "role": handoff.role.name,
@@ -34,6 +38,8 @@ def handoff_json(
         "documents": package["documents"],
         "links": package["links"],
         "suggested_outcome": package["suggested_outcome"],
+        "mode": handoff.mode,
+        "automation_outcome": proposal,
         "outcomes": [_outcome(outcome) for outcome in policy_of(handoff.policy_version_id).outcomes],
         "context_revision": handoff.context_revision_number,
         "context_digest": handoff.context_digest,
@@ -81,6 +87,7 @@ def many(handoffs: list[Handoff]) -> list[dict[str, Any]]:
     decisions = final_decisions([handoff.pk for handoff in handoffs if handoff.resolved_at])
     recoveries = _recoveries(decisions.values())
     questions = _questions([handoff.pk for handoff in handoffs if handoff.state == State.RETURNED])
+    proposals = proposals_of(handoffs)
     return [
         handoff_json(
             handoff,
@@ -88,9 +95,18 @@ def many(handoffs: list[Handoff]) -> list[dict[str, Any]]:
             decision=decisions.get(handoff.pk),
             recoveries=recoveries.get(handoff.pk, ()),
             returned=questions.get(handoff.pk),
+            proposal=proposals.get(handoff.pk),
         )
         for handoff in handoffs
     ]
+
+
+def proposals_of(handoffs: Iterable[Handoff]) -> dict[Any, str]:
+    """The automation's own answers to those that were decided in shadow, by handoff id."""
+    decided = [each.pk for each in handoffs if each.mode == Mode.SHADOW and not each.is_blind]
+    if not decided:
+        return {}
+    return dict(ShadowProposal.objects.filter(pk__in=decided).exclude(outcome="").values_list("pk", "outcome"))
 
 
 def _packages(handoffs: list[Handoff]) -> dict[Any, dict[str, Any]]:

@@ -59,7 +59,7 @@ def standings(workflows: Iterable[Workflow]) -> list[Standing]:
         Standing(
             workflow=workflow,
             live=workflow.live_version,
-            published_by=_name(workflow.live_version.published_by) if workflow.live_version else "",
+            published_by=workflow.live_version.publisher_name if workflow.live_version else "",
             draft=drafts.get(workflow.pk),
             saved=saved.get(drafts[workflow.pk].pk) if workflow.pk in drafts else None,
             warnings=telling_warnings(workflow.live_version)
@@ -93,12 +93,12 @@ def editions(workflow: Workflow) -> list[Edition]:
 
 def _edition(version: PolicyVersion, saved: Saved | None) -> Edition:
     at = saved.at if saved else version.published_at or version.created_at
-    by = saved.by if saved else _name(version.published_by if version.published_at else version.created_by)
+    by = version.publisher_name if version.published_at else _name(version.created_by)
     return Edition(
         number=version.number,
         status=PolicyStatus(version.status),
         at=at,
-        by=by,
+        by=saved.by if saved else by,
         reason=version.publish_reason,
         retired_at=version.retired_at,
     )

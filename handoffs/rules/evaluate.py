@@ -34,6 +34,11 @@ class Evaluation:
         return self.verdict in (Verdict.HANDOFF, Verdict.STOP)
 
     @property
+    def opens_shadow(self) -> bool:
+        """Whether a person decides beside the automation, without effect. An outage leaves nothing to compare."""
+        return self.proceed_reason is ProceedReason.SHADOW and not self.is_outage
+
+    @property
     def is_outage(self) -> bool:
         """Whether the handoff stands for an error of many cases, and not for this one."""
         return self.primary is not None and self.primary.across_cases
@@ -49,8 +54,10 @@ def evaluate(attempt: AttemptFacts, policy: Policy, history: FailureHistory, *, 
     if not is_inside(policy.rollout, workflow=policy.workflow, reference=attempt.reference, names=names):
         return Evaluation(verdict=Verdict.PROCEED, triggers=results, proceed_reason=ProceedReason.OUTSIDE_ROLLOUT)
     about = facts_of(attempt) if primary.across_cases else attempt
+    handed_off = Verdict.STOP if primary.kind is TriggerKind.FAILURES else Verdict.HANDOFF
     return Evaluation(
-        verdict=Verdict.STOP if primary.kind is TriggerKind.FAILURES else Verdict.HANDOFF,
+        verdict=Verdict.PROCEED if policy.rollout.shadow else handed_off,
+        proceed_reason=ProceedReason.SHADOW if policy.rollout.shadow else None,
         triggers=results,
         primary=primary,
         routing=route(policy, about.names(attempts=history.attempts + 1)),

@@ -131,6 +131,11 @@ def empty_role(about: About, *, role: str) -> Words:
     return _words(f"Nobody of {role} is available for {about.reference}", text)
 
 
+def stepped_back(workflow: str, *, percent: float, reason: str) -> Words:
+    """That the clock stepped a stage back."""
+    return _words(f"{workflow} stepped back to {percent:g} %", f"{reason}.", "See its rollout page for the figures.")
+
+
 def masked(about: About) -> Words:
     """The same for a channel that must not know what it is about."""
     return _words(f"A handoff of {about.workflow} needs attention", "Open the desk to see it.")

@@ -143,11 +143,43 @@ class Supervision:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a stage must stay below, once it has `min_cases`; None where it has no limit. Shares are 0–100."""
+
+    min_cases: int = 20
+    override_percent: float | None = None
+    cut_off_percent: float | None = None
+    failed_recovery_percent: float | None = None
+    mtta_seconds: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """What a shadow run must show before it is promoted: both bounds are for the lower end of the 95 % interval."""
+
+    min_cases: int = 50
+    agreement_percent: float | None = None
+    kappa: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rollout:
+    """For which cases the version is live. `reviewers` is the pilot role that gets them, whatever the routes say."""
+
     percent: float = 100
     when: Condition | None = None
     reviewers: str | None = None
     shadow: bool = False
+    limits: Limits | None = None
+    promote: Promotion | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integrity:
+    """How reviewers are checked; 0 % is not at all."""
+
+    second_look_percent: float = 0
+    unopened_documents: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +197,7 @@ class Policy:
     recovery: RecoveryRules = RecoveryRules()
     supervision: Supervision = Supervision()
     rollout: Rollout = Rollout()
+    integrity: Integrity = Integrity()
 
     def outcome(self, key: str) -> Outcome | None:
         """The outcome called `key`, or None where the policy offers no such outcome."""

@@ -231,8 +231,11 @@ def _cut_off(policy: Policy, around: Surroundings) -> Iterator[Problem]:
 
 
 def _rollout(policy: Policy, around: Surroundings) -> Iterator[Problem]:
-    if policy.rollout.shadow:
-        yield _error("rollout.shadow", "shadow is not offered yet: write false")
+    if policy.rollout.shadow and policy.pattern is not Pattern.ALERT_AND_WAIT:
+        said = f"in the {policy.pattern.label} pattern the automation shows its answer by acting: write false"
+        yield _error("rollout.shadow", said)
+    if policy.rollout.shadow and policy.rollout.limits:
+        yield _warning("rollout.limits", "a shadow decision has no effect, so no limit is watched")
     if policy.rollout.percent == 0:
         yield _warning("rollout.percent", "0 %: no case is inside the rollout")
 

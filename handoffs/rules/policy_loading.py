@@ -27,8 +27,11 @@ from handoffs.rules.policy import (
     CutOff,
     EscalationStep,
     FailureLimit,
+    Integrity,
+    Limits,
     Outcome,
     Policy,
+    Promotion,
     RecoveryRules,
     Reminder,
     Rollout,
@@ -149,6 +152,7 @@ class _Builder:
             recovery=_recovery(document.get("recovery", {})),
             supervision=self._supervision(document.get("supervision", {})),
             rollout=self._rollout(document.get("rollout", {})),
+            integrity=_integrity(document.get("integrity", {})),
         )
 
     def _each(self, name: str) -> Iterator[tuple[str, Section]]:
@@ -219,7 +223,32 @@ class _Builder:
             when=self.conditions.get("rollout.when"),
             reviewers=section.get("reviewers"),
             shadow=section.get("shadow", False),
+            limits=_limits(section["limits"]) if section.get("limits") else None,
+            promote=_promotion(section["promote"]) if section.get("promote") else None,
         )
+
+
+def _limits(section: Section) -> Limits:
+    return Limits(
+        min_cases=int(section.get("min_cases", Limits.min_cases)),
+        override_percent=_optional_float(section, "override_percent"),
+        cut_off_percent=_optional_float(section, "cut_off_percent"),
+        failed_recovery_percent=_optional_float(section, "failed_recovery_percent"),
+        mtta_seconds=_optional_seconds(section, "mtta"),
+    )
+
+
+def _promotion(section: Section) -> Promotion:
+    return Promotion(
+        min_cases=int(section.get("min_cases", Promotion.min_cases)),
+        agreement_percent=_optional_float(section, "agreement_percent"),
+        kappa=_optional_float(section, "kappa"),
+    )
+
+
+def _integrity(section: Section) -> Integrity:
+    percent = section.get("second_look", {}).get("percent", 0)
+    return Integrity(second_look_percent=float(percent), unopened_documents=section.get("unopened_documents", False))
 
 
 def _failures(section: Section) -> FailureLimit:
@@ -273,3 +302,8 @@ def _recovery(section: Section) -> RecoveryRules:
 def _optional_seconds(section: Section, name: str) -> int | None:
     text = section.get(name)
     return None if text is None else seconds(text)
+
+
+def _optional_float(section: Section, name: str) -> float | None:
+    number = section.get(name)
+    return None if number is None else float(number)

@@ -14,6 +14,7 @@ from handoffs.choices import (
     ReminderTo,
 )
 from handoffs.rules.durations import EXAMPLES, PATTERN
+from handoffs.rules.rollout_schema import integrity, rollout
 from handoffs.rules.schema_parts import (
     DURATION_FORMAT,
     Schema,
@@ -70,7 +71,8 @@ def _sections() -> Schema:
         "sla": {**_sla(), "description": "By when, who is reminded, and what happens when nobody decides"},
         "recovery": {**_recovery(), "description": "What is expected of automation once a decision was made"},
         "supervision": _supervision(),
-        "rollout": {**_rollout(), "description": "For which share of the cases this policy is live"},
+        "rollout": {**rollout(), "description": "For which share of the cases this policy is live"},
+        "integrity": integrity(),
     }
 
 
@@ -245,17 +247,6 @@ def _supervision() -> Schema:
         ),
         "description": "What a person reviews of what automation did; for the supervised pattern only",
     }
-
-
-def _rollout() -> Schema:
-    return object_of(
-        {
-            "percent": percent("Share of cases for which this policy is live (default 100)"),
-            "when": condition("Only for cases like this", null=True),
-            "reviewers": {**role("Only this role gets them, as a pilot"), "type": ["string", "null"]},
-            "shadow": flag("People decide while the automation's own answer is held back"),
-        }
-    )
 
 
 def _definitions() -> Schema:

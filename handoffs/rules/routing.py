@@ -19,6 +19,15 @@ class Routing:
 
 
 def route(policy: Policy, names: Mapping[str, Any]) -> Routing:
+    """Where a case inside the rollout goes: by the routes, but to the pilot role where the rollout names one."""
+    routed = _by_routes(policy, names)
+    if policy.rollout.reviewers is None:
+        return routed
+    because = f"{policy.rollout.reviewers} is the pilot of this rollout"
+    return Routing(role=policy.rollout.reviewers, priority=routed.priority, because=because)
+
+
+def _by_routes(policy: Policy, names: Mapping[str, Any]) -> Routing:
     """The first route whose condition holds; one that cannot be decided does not match, the last always does."""
     for candidate in policy.routes:
         if candidate.when is None:

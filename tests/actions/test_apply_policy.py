@@ -78,12 +78,12 @@ def test_every_mistake_is_printed_with_its_place_and_nothing_is_stored(apply, ro
 
 
 def test_a_policy_whose_parts_do_not_fit_is_not_even_stored_as_a_draft(apply):
-    assert apply(INVOICE_MATCHING.replace("shadow: false", "shadow: true")) == [
+    assert apply(INVOICE_MATCHING.replace("reviewers: null", "reviewers: Pilots")) == [
         "routes[0].role: there is no role Procurement analyst: create it, or name another",
         "routes[1].role: there is no role AP clerk: create it, or name another",
         "sla.escalation[0].role: there is no role AP manager: create it, or name another",
         "sla.escalation[1].role: there is no role AP manager: create it, or name another",
-        "rollout.shadow: shadow is not offered yet: write false",
+        "rollout.reviewers: there is no role Pilots: create it, or name another",
         "exit 1: 5 mistake(s) in the policy: nothing was stored",
     ]
     assert Workflow.objects.count() == 0

@@ -171,13 +171,17 @@ def test_publishing_again_retires_the_one_before(save, publish, roles, now):
 def test_a_draft_that_does_not_fit_is_not_published_and_the_live_one_stays(save, publish, roles):
     save(invoice_matching(), create=True)
     publish()
-    save(changed(("sla.cut_off.outcome", "approve_and_pay"), ("routes.1.role", "Nobody"), ("rollout.shadow", True)))
+    save(
+        changed(
+            ("sla.cut_off.outcome", "approve_and_pay"), ("routes.1.role", "Nobody"), ("rollout.reviewers", "Pilots")
+        )
+    )
     with pytest.raises(PolicyInvalid) as refused:
         publish()
     assert mistakes_of(refused) == [
         "routes[1].role: there is no role Nobody: create it, or name another",
+        "rollout.reviewers: there is no role Pilots: create it, or name another",
         "sla.cut_off.outcome: approve_and_pay approves what cannot be undone: the clock may not decide that",
-        "rollout.shadow: shadow is not offered yet: write false",
     ]
     assert versions() == [(1, "live"), (2, "draft")]
 

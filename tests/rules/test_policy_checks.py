@@ -186,7 +186,15 @@ def test_the_invoice_policy_has_nothing_to_complain_about():
             ["error sla.cut_off.outcome: there is no outcome rejct, did you mean reject?"],
         ),
         # --- rollout
-        ([("rollout.shadow", True)], ["error rollout.shadow: shadow is not offered yet: write false"]),
+        ([("rollout.shadow", True)], []),
+        (
+            [("rollout.shadow", True), ("pattern", "escalation")],
+            ["error rollout.shadow: in the escalation pattern the automation shows its answer by acting: write false"],
+        ),
+        (
+            [("rollout.shadow", True), ("rollout.limits", {"override_percent": 20})],
+            ["warning rollout.limits: a shadow decision has no effect, so no limit is watched"],
+        ),
         ([("rollout.percent", 0)], ["warning rollout.percent: 0 %: no case is inside the rollout"]),
     ],
     ids=lambda value: str(value)[:60],
@@ -207,7 +215,7 @@ def test_a_calendar_must_exist_where_calendars_are_known():
 
 
 def test_errors_and_warnings_are_told_apart():
-    document = changed(("rollout.percent", 0), ("rollout.shadow", True))
+    document = changed(("rollout.percent", 0), ("rollout.shadow", True), ("pattern", "escalation"))
     problems = check(load(document), document, roles=INVOICE_ROLES)
     assert [problem.place for problem in errors(problems)] == ["rollout.shadow"]
     assert [problem.place for problem in warnings(problems)] == ["rollout.percent"]

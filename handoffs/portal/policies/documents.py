@@ -15,7 +15,8 @@ READING_ORDER = """
     errors retry_after across_cases unknown root_cause before after by to role priority tell recovery reversible explain
     reason second_person answers outcome as label currency sensitive summary fields require documents calendar
     accept_within resolve_within reminders escalation cut_off idle_release receipt_within on_failure always_when percent
-    reviewers shadow
+    reviewers shadow limits promote min_cases override_percent cut_off_percent failed_recovery_percent mtta
+    agreement_percent kappa second_look unopened_documents
 """.split()  # noqa: SIM905 - sixty quoted names would not read better
 RANKS = {name: rank for rank, name in enumerate(READING_ORDER)}
 SHORT_CHARACTERS = 150
