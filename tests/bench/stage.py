@@ -75,6 +75,8 @@ def _copies(cursor: Any) -> Iterator[str]:
         columns = [name for name, identity in cursor.fetchall() if identity == "NO" and name != "history_id"]
         uuid_key = own.format(table="handoffs_handoff" if table.endswith("historicalhandoff") else table)
         values = {**links, **special, "id": uuid_key}
+        if table != "handoffs_handoff":
+            del values["number"]  # revisions are numbered from 1
         chosen = ", ".join(values.get(name, name) for name in columns)
         newest = f"(SELECT * FROM {table} ORDER BY {'history_id' if 'historical' in table else 'id'} DESC LIMIT 1)"
         yield (
