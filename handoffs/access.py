@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import User
 from handoffs.choices import Mode, State
 from handoffs.errors import NotThere
-from handoffs.models import Case, Decision, Document, Handoff, PolicyVersion, SecondLook, Workflow, rows
+from handoffs.models import Case, Decision, Document, Handoff, PolicyVersion, Replay, SecondLook, Workflow, rows
 
 MANAGE = "handoffs.manage_workflow"
 SHOWN_WITH_HANDOFF = ("workflow", "case", "role", "holder", "opened_by", "offered_to")
@@ -56,6 +56,21 @@ def workflow_for(user: User, key: str) -> Workflow:
 def managed_workflows(user: User) -> QuerySet[Workflow]:
     """The workflows that a manager tunes; none for everybody else."""
     return workflows_for(user) if is_manager(user) else Workflow.objects.none()
+
+
+def replays_for(user: User) -> QuerySet[Replay]:
+    """The replays of the workflows that a manager tunes, newest first, without their documents."""
+    found = Replay.objects.filter(workflow__in=managed_workflows(user))
+    heavy = ("document", "against_document", "problems")
+    return found.select_related("workflow", "created_by", "version").defer(*heavy).order_by("-created_at")
+
+
+def replay_for(user: User, replay_id: uuid.UUID | str) -> Replay:
+    """One of them, with everything. Raises NotThere."""
+    found = replays_for(user).defer(None).filter(pk=_uuid(replay_id)).first()
+    if found is None:
+        raise NotThere("There is no such replay of a workflow that you manage.")
+    return found
 
 
 def handoffs_for(user: User) -> QuerySet[Handoff]:

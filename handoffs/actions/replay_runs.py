@@ -7,22 +7,22 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 
-from handoffs.choices import PRIORITY_RANKS, UNFINISHED_REPLAYS, ReplayState, Verdict
+from handoffs.choices import PRIORITY_RANKS, UNFINISHED_REPLAYS, ReplayState
 from handoffs.models import Replay, ReplayedAttempt
 from handoffs.models.fields import new_id
-from handoffs.queries import replay_reports
+from handoffs.queries import replay_cases, replay_reports
 from handoffs.queries.replay_sources import Input, inputs
-from handoffs.rules.policy import Policy, Rollout
+from handoffs.rules.policy import Policy
 from handoffs.rules.policy_loading import load
 from handoffs.rules.replay_files import CHUNK_ROWS
-from handoffs.rules.replaying import End, Judged, Seen, Timeline, change_between, lacking
+from handoffs.rules.replaying import End, Judged, Timeline, change_between, lacking
 
 logger = logging.getLogger(__name__)
 
@@ -107,39 +107,18 @@ def _resumed(replay: Replay) -> _Run:
     if run is not None and done_count == replay.done_count:
         run.replay, run.token = replay, replay.lease_token
         return run
-    run = _Run(replay, replay.lease_token, Timeline(policy_of(replay)), None)
+    run = _Run(replay, replay.lease_token, Timeline(replay_cases.policy_of(replay)), None)
     if replay.against_document is not None:
         run.before = Timeline(load(replay.against_document))
     _read_past(run)
     return run
 
 
-def policy_of(replay: Replay) -> Policy:
-    """The policy as the replay judges by it."""
-    policy = load(replay.document)
-    return replace(policy, rollout=Rollout()) if replay.fully_rolled_out else policy
-
-
 def _read_past(run: _Run) -> None:
-    names = ("reference", "at", "error_type", "ends_at", "end_resolves")
-    rows = run.replay.attempts.order_by("position").values_list(
-        *names, "verdict", "opens", "role", "was_verdict", "was_opens", "was_role"
-    )
-    for reference, at, error_type, ends_at, resolves, *told in rows.iterator(chunk_size=5_000):
-        end = End(at=ends_at, resolves=resolves)
-        for timeline, (verdict, opens, role) in ((run.now, told[:3]), (run.before, told[3:])):
-            if timeline is not None:
-                timeline.remember(
-                    Seen(
-                        reference=reference,
-                        at=at,
-                        error_type=error_type,
-                        verdict=Verdict(verdict),
-                        opens=opens,
-                        role=role,
-                        ends=end if opens else None,
-                    )
-                )
+    for timeline, is_before in ((run.now, False), (run.before, True)):
+        if timeline is not None and run.replay.done_count:
+            for seen in replay_cases.past(run.replay.attempts.all(), before=is_before):
+                timeline.remember(seen)
 
 
 def _advance(run: _Run, clock: Callable[[], datetime]) -> None:
@@ -161,7 +140,7 @@ def _hold(run: _Run, **changes: Any) -> None:
 
 
 def _judged(run: _Run, given: Input) -> ReplayedAttempt:
-    end = given.end or End(at=given.at + timedelta(seconds=run.replay.stay_seconds))
+    end = replay_cases.end_of(run.replay, given)
     judged = run.now.judge(given.facts, at=given.at, end=end)
     before = run.before.judge(given.facts, at=given.at, end=end) if run.before else None
     row = _row(run, given, judged, end)

@@ -22,6 +22,7 @@ MANAGER_PAGES = (
     ("team", "users", "Team"),
     ("sla", "hourglass", "SLA"),
     ("policies", "sliders-horizontal", "Policies"),
+    ("replays", "refresh-cw", "Replays"),
     ("rollouts", "route", "Rollout"),
     ("deliveries", "send", "Deliveries"),
     ("messages", "bell", "Sent mail"),
@@ -98,7 +99,7 @@ class Shell:
             url = reverse(key)
             count = capped(counts[key]) if counts.get(key) else ""
             path = self.request.path if self.request else ""
-            current = path == url or (key in ("policies", "rollouts") and path.startswith(url))
+            current = path == url or (key in ("policies", "replays", "rollouts") and path.startswith(url))
             yield NavItem(key=key, url=url, icon=icon, label=label, current=current, count=count)
 
 

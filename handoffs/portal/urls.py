@@ -33,6 +33,7 @@ urlpatterns = [
     path("cases/", lists.cases, name="cases"),
     path("handoffs/<uuid:handoff_id>/", include(handoff)),
     path("policies/", include("handoffs.portal.policies.urls")),
+    path("replays/", include("handoffs.portal.replays_urls")),
     path("", include("handoffs.portal.notice_urls")),
     path("", include("handoffs.portal.team_urls")),
     path("", include("handoffs.portal.delivery_urls")),

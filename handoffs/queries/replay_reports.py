@@ -7,8 +7,6 @@ from typing import Any
 
 from django.db.models import CharField, Count, F, Func, Max, Min, Q, QuerySet
 
-from accounts.models import User
-from handoffs import access
 from handoffs.choices import PolicyStatus, ReplayChange, ReplayState, Verdict
 from handoffs.errors import NotThere
 from handoffs.models import PolicyVersion, Replay, ReplayedAttempt
@@ -16,7 +14,6 @@ from handoffs.rules.canonical import sha256_of
 from handoffs.rules.detection import REQUESTED_KEY, SUPERVISION_KEY
 from handoffs.rules.policy import Policy
 
-REPLAYS_SHOWN = 100
 PAGE_ROWS = 50
 MATRIX_CELLS = 100
 LACKING_SHOWN = 50
@@ -24,6 +21,12 @@ OPENED, WAS_OPENED = ~Q(opens=""), ~Q(was_opens="")
 DECIDED = ~Q(decided="")
 OVERRIDDEN = DECIDED & ~Q(proposed="") & ~Q(decided=F("proposed"))
 """A person decided otherwise than the automation proposed."""
+FIRST_COUNTS: Mapping[str, Q] = {
+    "opened": Q(),
+    "decided": DECIDED,
+    "overridden": OVERRIDDEN,
+    "not_needed": Q(person_needed=False),
+}
 FILTERS: Mapping[str, Q] = {
     "opened": OPENED,
     "newly": Q(change=ReplayChange.NEWLY),
@@ -42,21 +45,6 @@ class Page:
     rows: tuple[ReplayedAttempt, ...]
     number: int
     has_more: bool
-
-
-def replays_for(user: User) -> QuerySet[Replay]:
-    """The replays of the workflows that a manager tunes, newest first, without their documents."""
-    found = Replay.objects.filter(workflow__in=access.managed_workflows(user))
-    heavy = ("document", "against_document", "problems")
-    return found.select_related("workflow", "created_by", "version").defer(*heavy).order_by("-created_at")
-
-
-def replay_for(user: User, replay_id: Any) -> Replay:
-    """One of them, with everything. Raises NotThere."""
-    found = replays_for(user).defer(None).filter(pk=replay_id).first()
-    if found is None:
-        raise NotThere("There is no such replay of a workflow that you manage.")
-    return found
 
 
 def basis_of(version: PolicyVersion) -> Replay | None:
@@ -150,7 +138,6 @@ def _triggers(rows: QuerySet[ReplayedAttempt], policy: Policy, others: Mapping[s
     titles |= {trigger.key: trigger.title for trigger in policy.triggers}
     order = [trigger.key for trigger in policy.triggers]
     order += [key for key in titles if key not in order and (fired.get(key) or was.get(key))]
-    nothing = {"opened": 0, "decided": 0, "overridden": 0, "not_needed": 0}
     return [
         {
             "key": key,
@@ -158,7 +145,7 @@ def _triggers(rows: QuerySet[ReplayedAttempt], policy: Policy, others: Mapping[s
             "fired": fired.get(key, 0),
             "was_fired": was.get(key, 0),
             "unknown": unknown.get(key, 0),
-            **{name: first.get(key, nothing)[name] for name in nothing},
+            **{name: first.get(key, {}).get(f"{name}_count", 0) for name in FIRST_COUNTS},
         }
         for key in order
     ]
@@ -170,12 +157,8 @@ def _unnested(rows: QuerySet[ReplayedAttempt], name: str) -> dict[str, int]:
 
 
 def _first_triggers(rows: QuerySet[ReplayedAttempt]) -> Iterator[Mapping[str, Any]]:
-    yield from rows.filter(OPENED).values("trigger").annotate(
-        opened=Count("id"),
-        decided=Count("id", filter=DECIDED),
-        overridden=Count("id", filter=OVERRIDDEN),
-        not_needed=Count("id", filter=Q(person_needed=False)),
-    )  # fmt: skip
+    counts = {f"{name}_count": Count("id", filter=which) for name, which in FIRST_COUNTS.items()}
+    yield from rows.filter(OPENED).values("trigger").annotate(**counts)
 
 
 def _routes(rows: QuerySet[ReplayedAttempt]) -> list[dict[str, Any]]:
