@@ -140,6 +140,7 @@ class ReceiptStatus(Labelled):
     FAILED = "failed"
     ROLLED_BACK = "rolled_back"
     REVERSED = "reversed"
+    NOT_NEEDED = "not_needed"
 
 
 class OnFailure(Labelled):

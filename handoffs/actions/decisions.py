@@ -12,6 +12,7 @@ from django.db.models import Model
 from accounts.models import User
 from handoffs.actions import audit, integrity, notifications, recovery, shadow
 from handoffs.actions.context import locked
+from handoffs.actions.feedback import NOTHING_SAID, Feedback
 from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_proposal, require_reason, save_and_tell, wind
 from handoffs.choices import DecidedBy, DecisionStatus, Event, ReasonRule
 from handoffs.errors import ContextChanged, DeadlinePassed, Invalid, Mistake
@@ -27,15 +28,6 @@ BEFORE_CUT_OFF = "(cut_off_at IS NULL OR cut_off_at > statement_timestamp())"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Feedback:
-    """What the reviewer said of the handoff itself: did the context suffice, what was missing, was a person needed."""
-
-    context_sufficed: bool | None = None
-    context_missing: str = ""
-    person_needed: bool | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Choice:
     """A reviewer's decision, bound to the context that they saw by its digest."""
 
@@ -43,7 +35,7 @@ class Choice:
     context_digest: str
     reason: str = ""
     answers: Mapping[str, Any] = field(default_factory=dict)
-    feedback: Feedback = Feedback()
+    feedback: Feedback = NOTHING_SAID
 
 
 @transaction.atomic(durable=True)
@@ -90,20 +82,6 @@ def object_(handoff: Handoff, *, reviewer: User, reason: str, now: datetime) -> 
     handoff.object_(now=now)
     save_and_tell(handoff, Event.OBJECTED, by=Actor.of(reviewer), now=now, reason=reason)
     return handoff
-
-
-@transaction.atomic(durable=True)
-def give_feedback(handoff: Handoff, feedback: Feedback, *, reviewer: User, now: datetime) -> None:
-    """Add what the reviewer says of the handoff after their decision; only the decider can."""
-    handoff = locked(handoff)
-    decision = Decision.objects.filter(handoff=handoff, decided_by=reviewer).order_by("-resolution_number").first()
-    if decision is None:
-        raise Invalid("Only who decided a handoff can say whether the information sufficed.")
-    decision.context_sufficed = feedback.context_sufficed
-    decision.context_missing = feedback.context_missing
-    decision.person_needed = feedback.person_needed
-    decision.save(update_fields=["context_sufficed", "context_missing", "person_needed"])
-    audit.record(handoff, Event.FEEDBACK_GIVEN, actor=Actor.of(reviewer), now=now, details=_said(feedback))
 
 
 def expire(handoff: Handoff, *, outcome: Outcome, deadline: datetime, now: datetime) -> None:
@@ -190,6 +168,7 @@ def _checked_outcome(handoff: Handoff, choice: Choice) -> Outcome:
     if len(choice.reason) > MAX_REASON_CHARACTERS:
         raise _invalid("/reason", f"Keep the reason within {MAX_REASON_CHARACTERS} characters.")
     _check_answers(outcome, choice.answers)
+    choice.feedback.check()
     return outcome
 
 
@@ -228,9 +207,7 @@ def _decision(handoff: Handoff, outcome: Outcome, choice: Choice, reviewer: User
         context_revision_number=handoff.context_revision_number,
         context_digest=handoff.context_digest,
         suggested_outcome=package_of(handoff)["suggested_outcome"] or "",
-        context_sufficed=choice.feedback.context_sufficed,
-        context_missing=choice.feedback.context_missing,
-        person_needed=choice.feedback.person_needed,
+        **choice.feedback.columns(),
     )
 
 
@@ -243,14 +220,6 @@ def _told(decision: Decision) -> dict[str, Any]:
         "answers": decision.answers,
         "context_revision": decision.context_revision_number,
         "context_digest": decision.context_digest,
-    }
-
-
-def _said(feedback: Feedback) -> dict[str, Any]:
-    return {
-        "context_sufficed": feedback.context_sufficed,
-        "context_missing": feedback.context_missing,
-        "person_needed": feedback.person_needed,
     }
 
 

@@ -6,7 +6,7 @@ nothing and doubled nothing: the next one goes on where it stopped.
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -30,6 +30,7 @@ from handoffs.rules.imports import BadRow, Ground, PastHandoff, read_row
 PART_ROWS = 2_000
 PROBLEMS_KEPT = 1_000
 FILE_NAME_CHARACTERS = 255
+OUT_OF_ORDER = "out_of_order"
 KINDS = {"outcome": "outcomes", "trigger": "triggers"}
 
 
@@ -166,7 +167,7 @@ def _check(current: HistoryImport, part: ImportPart, now: datetime) -> None:
     bad |= _imported_before(current.workflow, good)
     part.bad_lines = sorted(bad)
     part.save(update_fields=["bad_lines"])
-    _count_unknown(current, [past for line, past in good if line not in bad])
+    _count_odd(current, [past for line, past in good if line not in bad])
     room = PROBLEMS_KEPT - len(current.problems)
     current.problems = [*current.problems, *sorted(bad.items())[:room]]
     current.bad_count += len(bad)
@@ -231,8 +232,8 @@ def _imported_before(workflow: Workflow, good: Iterable[tuple[int, PastHandoff]]
     return {lines[key]: "this handoff was imported before" for key in known if key in lines}
 
 
-def _count_unknown(current: HistoryImport, pasts: Iterable[PastHandoff]) -> None:
-    """Outcomes and triggers that no version of the policy knows are imported as they are, and told."""
+def _count_odd(current: HistoryImport, pasts: Sequence[PastHandoff]) -> None:
+    """Count what is odd and imported as it is: outcomes and triggers that no policy knows, times out of order."""
     known = _known(current.workflow)
     for name, kind in KINDS.items():
         words = Counter(getattr(past, name) for past in pasts)
@@ -240,6 +241,9 @@ def _count_unknown(current: HistoryImport, pasts: Iterable[PastHandoff]) -> None
         told = Counter(current.warnings.get(kind, {})) + Counter(strange)
         if told:
             current.warnings = {**current.warnings, kind: dict(told.most_common(100))}
+    if strange_order := sum(past.is_out_of_order for past in pasts):
+        before = current.warnings.get(OUT_OF_ORDER, 0)
+        current.warnings = {**current.warnings, OUT_OF_ORDER: before + strange_order}
 
 
 def _known(workflow: Workflow) -> dict[str, set[str]]:

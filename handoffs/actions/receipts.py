@@ -14,6 +14,9 @@ from handoffs.errors import AlreadyReceived, DigestMismatch, NotPossibleNow
 from handoffs.models import CLOCK, Actor, Handoff, Recovery
 from handoffs.queries.policies import policy_of
 
+LATER_FACTS = {ReceiptStatus.REVERSED: "reversed_at", ReceiptStatus.NOT_NEEDED: "not_needed_at"}
+"""What may be said at any time after the decision, beside what came of it, and where that is kept."""
+
 
 class NothingToReceive(NotPossibleNow):
     """No decision of this handoff waits for a receipt of this caller."""
@@ -41,8 +44,8 @@ def receive(handoff: Handoff, receipt: Receipt, *, automation: User, now: dateti
     handoff = locked(handoff)
     recoveries = _waiting_for(handoff, receipt, automation)
     _check_digest(recoveries, receipt)
-    if receipt.status is ReceiptStatus.REVERSED:
-        new = [recovery for recovery in recoveries if recovery.reversed_at is None]
+    if receipt.status in LATER_FACTS:
+        new = [recovery for recovery in recoveries if getattr(recovery, LATER_FACTS[receipt.status]) is None]
     else:
         new = [recovery for recovery in recoveries if not _is_repeated(recovery, receipt)]
     for recovery in new:
@@ -120,8 +123,8 @@ def _is_repeated(recovery: Recovery, receipt: Receipt) -> bool:
 
 def _take(recovery: Recovery, receipt: Receipt, now: datetime) -> None:
     recovery.detail = receipt.detail
-    if receipt.status is ReceiptStatus.REVERSED:
-        recovery.reversed_at = now
+    if receipt.status in LATER_FACTS:
+        setattr(recovery, LATER_FACTS[receipt.status], now)
     else:
         recovery.state, recovery.received_at = RecoveryState(receipt.status), now
         recovery.delivered_at = recovery.delivered_at or now

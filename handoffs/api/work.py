@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from handoffs import access
 from handoffs.actions import context, decisions, lifecycle, receipts
+from handoffs.actions.feedback import Feedback
 from handoffs.api import examples
 from handoffs.api.endpoint import Endpoint, body_of, caller
 from handoffs.api.openapi import WITH_BODY, operation
@@ -178,8 +179,12 @@ def _choice(body: dict[str, Any]) -> decisions.Choice:
         context_digest=body["context_digest"],
         reason=body.get("reason", ""),
         answers=body.get("answers", {}),
-        feedback=decisions.Feedback(**body.get("feedback", {})),
+        feedback=_feedback(body.get("feedback", {})),
     )
+
+
+def _feedback(said: dict[str, Any]) -> Feedback:
+    return Feedback(**said | {"missing_parts": tuple(said.get("missing_parts", ()))})
 
 
 def _receipt(body: dict[str, Any]) -> receipts.Receipt:

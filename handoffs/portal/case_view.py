@@ -15,6 +15,7 @@ from handoffs.models import Decision, Handoff
 from handoffs.portal import wording
 from handoffs.portal.due import DueLine, due_line
 from handoffs.portal.facts import Fact, facts_of, safe_url
+from handoffs.portal.feedback_view import FeedbackView, feedback_view
 from handoffs.portal.previews import kind_of
 from handoffs.portal.shell import visible_to
 from handoffs.portal.story import Told, Way, told, way_back
@@ -171,6 +172,10 @@ class CaseView:
     @property
     def decision(self) -> Verdict | None:
         return _verdict(self.page.decision) if self.page.decision else None
+
+    @property
+    def feedback(self) -> FeedbackView | None:
+        return feedback_view(self.page.decision, self.page.policy, self.reader)
 
     @property
     def recovery(self) -> Way | None:

@@ -13,10 +13,10 @@ from handoffs.actions import context, decisions, lifecycle
 from handoffs.errors import DeskError, Invalid
 from handoffs.models import Handoff
 from handoffs.portal.doors import move
+from handoffs.portal.feedback_view import read as read_feedback
 from handoffs.portal.preferences import came_from
 
 MAX_BULK = 100
-ANSWERS = {"yes": True, "no": False}
 
 
 @move
@@ -149,14 +149,9 @@ def _reason(request: HttpRequest) -> str:
 
 def _choice(request: HttpRequest) -> decisions.Choice:
     sent = request.POST
-    feedback = decisions.Feedback(
-        context_sufficed=ANSWERS.get(sent.get("context_sufficed", "")),
-        context_missing=sent.get("context_missing", "").strip(),
-        person_needed=ANSWERS.get(sent.get("person_needed", "")),
-    )
     return decisions.Choice(
         outcome=sent.get("outcome", ""),
         context_digest=sent.get("context_digest", ""),
         reason=_reason(request),
-        feedback=feedback,
+        feedback=read_feedback(sent),
     )

@@ -107,5 +107,5 @@ def _kept(request: HttpRequest, error: DeskError) -> dict[str, Any]:
         typed |= {f"{verb}_reason": typed.pop("reason", "")}
     mistakes = error.mistakes if isinstance(error, Invalid) else ()
     errors = {FIELDS[mistake.pointer]: mistake.detail for mistake in mistakes if mistake.pointer in FIELDS}
-    scored = any(typed.get(name) for name in ("context_sufficed", "context_missing", "person_needed"))
+    scored = any(typed.get(name) for name in ("context_sufficed", "context_missing", "person_needed", "comment"))
     return typed | {"open": verb, "errors": errors, "scored": scored}

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from handoffs.portal import cases, documents, lists, moves, preferences
+from handoffs.portal import cases, documents, feedback, lists, moves, preferences
 
 handoff = [
     path("", cases.case, name="case"),
@@ -16,6 +16,7 @@ handoff = [
     path("object/", moves.object_, name="object"),
     path("reopen/", moves.reopen, name="reopen"),
     path("note/", moves.note, name="note"),
+    path("feedback/", feedback.give, name="feedback"),
     path("reveal/", cases.reveal, name="reveal"),
     path("recovery/", cases.recovery, name="recovery"),
     path("documents/<uuid:document_id>/", documents.document, name="document"),

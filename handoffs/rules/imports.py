@@ -93,6 +93,12 @@ class PastHandoff:
     confidence: Decimal | None = None
     later: Later | None = None
 
+    @property
+    def is_out_of_order(self) -> bool:
+        """Whether something ended before it began: real logs say so at times, and what they say is kept."""
+        accepted_at = self.opened_at if self.accepted_at is None else self.accepted_at
+        return not self.opened_at <= accepted_at <= self.ended_at
+
 
 def read_row(row: Mapping[str, Any], ground: Ground) -> PastHandoff:
     """The handoff that a row tells of. Raises BadRow with everything that is wrong with it."""
@@ -138,7 +144,6 @@ class _Row:
         if opened_at is None:
             self.missing("opened_at")
             return None
-        self.check_order(opened_at, given["accepted_at"], ended_at)
         return PastHandoff(opened_at=opened_at, ended_at=ended_at or self.ground.now, state=state, **given)
 
     def cell(self, name: str) -> str:
@@ -215,14 +220,6 @@ class _Row:
         if state is State.RESOLVED and not self.cell("resolved_at"):
             self.wrong.append("it is resolved, but resolved_at is missing")
         return state
-
-    def check_order(self, opened_at: datetime, accepted_at: datetime | None, ended_at: datetime | None) -> None:
-        if accepted_at and accepted_at < opened_at:
-            self.wrong.append("accepted_at is before opened_at")
-        if ended_at and ended_at < opened_at:
-            self.wrong.append("resolved_at is before opened_at")
-        if ended_at and accepted_at and accepted_at > ended_at:
-            self.wrong.append("accepted_at is after resolved_at")
 
     def data(self) -> dict[str, Any]:
         nested = self.row.get("data")

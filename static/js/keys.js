@@ -25,7 +25,7 @@ function press(selector, root = document) {
 }
 
 function choose(digit) {
-  const choice = document.querySelector(`.choice [data-digit="${digit}"]`);
+  const choice = document.querySelector(`.choice [data-digit="${digit}"], .btn-answer[data-digit="${digit}"]`);
   if (!choice) return;
   choice.focus();
   choice.click();

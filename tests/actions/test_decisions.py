@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from handoffs.actions import decisions
-from handoffs.actions.decisions import Choice, Feedback
+from handoffs.actions import decisions, feedback
+from handoffs.actions.decisions import Choice
+from handoffs.actions.feedback import Feedback
 from handoffs.choices import DecisionStatus, Event, State
 from handoffs.errors import (
     ContextChanged,
@@ -367,7 +368,7 @@ def test_an_endpoint_that_is_off_hears_nothing(ann, now):
 def test_who_decided_may_say_whether_it_sufficed(ann, now):
     handoff = HandoffFactory(resolved=True, accepted_by=ann)
     said = Feedback(context_sufficed=False, context_missing="the delivery note", person_needed=True)
-    decisions.give_feedback(handoff, said, reviewer=ann, now=now)
+    feedback.give(handoff, said, reviewer=ann, now=now)
     decision = Decision.objects.get()
     assert (decision.context_sufficed, decision.context_missing, decision.person_needed) == (
         False,
@@ -380,4 +381,4 @@ def test_who_decided_may_say_whether_it_sufficed(ann, now):
 def test_nobody_else_may(bob, now):
     handoff = HandoffFactory(resolved=True)
     with refused(Invalid):
-        decisions.give_feedback(handoff, Feedback(person_needed=False), reviewer=bob, now=now)
+        feedback.give(handoff, Feedback(person_needed=False), reviewer=bob, now=now)

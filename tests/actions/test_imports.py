@@ -118,7 +118,7 @@ def test_a_bad_row_is_told_with_its_line_and_keeps_everything_out():
         FULL,
         "INV-8,2024-03-01 09:00,,",
         f"{ROW.replace('INV-7', 'INV-9')},AP clark",
-        "INV-10,2024-03-02T09:00:00Z,,2024-03-01T09:00:00Z",
+        "INV-10,2024-03-02T09:00:00Z,,2999-03-01T09:00:00Z",
         ",2024-03-02T09:00:00Z,,",
         FULL,
     )
@@ -126,7 +126,7 @@ def test_a_bad_row_is_told_with_its_line_and_keeps_everything_out():
     assert [tuple(problem) for problem in found.problems] == [
         (3, "opened_at has no time zone: write 2024-03-01 09:00Z for UTC, or an offset such as +02:00"),
         (4, "there is no role 'AP clark', did you mean AP clerk?"),
-        (5, "resolved_at is before opened_at"),
+        (5, "resolved_at is in the future: 2999-03-01T09:00:00Z"),
         (6, "reference is missing"),
         (7, "an earlier line opens the same reference at the same moment"),
     ]
@@ -160,11 +160,13 @@ def test_the_same_file_again_is_refused():
 
 
 def test_outcomes_and_triggers_that_no_policy_knows_are_kept_and_told():
-    found = _imported(f"{ROW},,paid_by_hand,odd_invoice")
-    assert found.warnings == {"outcomes": {"paid_by_hand": 1}, "triggers": {"odd_invoice": 1}}
-    assert (Decision.objects.get().outcome_title, Handoff.objects.get().primary_trigger) == (
-        "Paid by hand", "odd_invoice",
-    )  # fmt: skip
+    late = "INV-8,2024-03-01T09:00:00Z,2024-03-02T09:00:00Z,2024-03-01T11:00:00Z,,paid_by_hand,odd_invoice"
+    found = _imported(f"{ROW},,paid_by_hand,odd_invoice", late)
+    assert found.warnings == {"outcomes": {"paid_by_hand": 2}, "triggers": {"odd_invoice": 2}, "out_of_order": 1}
+    assert Handoff.objects.get(case__reference="INV-8").accepted_at.day == 2
+    told = Decision.objects.values_list("outcome_title", "handoff__primary_trigger").distinct()
+    assert list(told) == [("Paid by hand", "odd_invoice")]
+    assert _violations() == []
 
 
 def test_data_is_judged_by_the_policy_where_the_file_names_no_trigger():

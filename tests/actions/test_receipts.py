@@ -13,7 +13,7 @@ from tests.factories import HandoffFactory, PersonFactory, decide, matcher, post
 from tests.refusals import everything, refused
 
 pytestmark = pytest.mark.django_db
-APPLIED, FAILED, ROLLED_BACK, REVERSED = ReceiptStatus
+APPLIED, FAILED, ROLLED_BACK, REVERSED, NOT_NEEDED = ReceiptStatus
 
 
 def _receive(handoff, status, now, **fields):

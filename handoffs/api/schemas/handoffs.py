@@ -1,5 +1,6 @@
 """The handoff as the contract shows it, and what people and automations send about one."""
 
+from handoffs.actions.feedback import MAX_MISSING_PARTS
 from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS
 from handoffs.api.schemas.parts import (
     Schema,
@@ -201,7 +202,13 @@ FEEDBACK = request(
     {
         "context_sufficed": nullable(boolean("Was this enough to decide?")),
         "context_missing": text("What was missing", most=500),
+        "missing_parts": listed(
+            text("A field (data.po_number) or a document (document:invoice)", most=200, least=1),
+            "What was missing, for the figures by field and document",
+            most=MAX_MISSING_PARTS,
+        ),
         "person_needed": nullable(boolean("Did this need a person?")),
+        "comment": text("For whoever tunes the policy", most=500),
     }
 )
 DECIDE = request(
@@ -224,7 +231,7 @@ TAKE_NEXT = request(
 )
 RECEIPT = request(
     {
-        "status": one_of(ReceiptStatus, "reversed may come at any time after the others"),
+        "status": one_of(ReceiptStatus, "reversed and not_needed (of a person) may come at any time"),
         "detail": text("What came of it", most=MAX_REASON_CHARACTERS),
         "context_digest": nullable(text("Of the decision that was applied", most=71)),
         "correlation_id": nullable(text("Of one of several callers; else all of this automation", most=200)),

@@ -14,6 +14,7 @@ from handoffs.actions import imports
 from handoffs.choices import ImportState
 from handoffs.errors import DeskError
 from handoffs.models import HistoryImport
+from handoffs.queries.imports import oddities
 from handoffs.queries.policies import workflow_called
 
 TELL_EVERY_SECONDS = 1.0
@@ -55,9 +56,8 @@ class Command(BaseCommand):
             self.stderr.write(f"line {line}: {reason}" if line else reason)
         if current.bad_count > len(current.problems):
             self.stderr.write(f"… and {current.bad_count - len(current.problems):,} more")
-        for kind, words in current.warnings.items():
-            listed = ", ".join(f"{word} ({count:,})" for word, count in words.items())
-            self.stderr.write(f"warning: {kind} that no version of the policy knows: {listed}")
+        for words in oddities(current):
+            self.stderr.write(f"warning: {words}")
         if current.state != ImportState.DONE:
             raise CommandError(f"{current.bad_count:,} bad row(s): nothing was imported. See --skip-bad.")
         left = f", {current.bad_count:,} left out" if current.bad_count else ""
