@@ -114,6 +114,15 @@ def publish_stage(
     return stage
 
 
+def begin_draft(workflow: Workflow, document: Mapping[str, Any], *, author: User, now: datetime) -> PolicyVersion:
+    """Store a first draft that says `document`; the caller has locked the workflow. Raises PolicyInvalid."""
+    document = plain(document)
+    draft = _next_version(workflow, author, now)
+    draft.document, draft.role_names = document, list(role_names(load(document)))
+    _save(draft, by=author, now=now, reason=f"Draft of version {draft.number}")
+    return draft
+
+
 def lock(workflow_key: str) -> Workflow:
     """The workflow under the lock of its row, for what publishes. Raises NotThere."""
     return _lock(workflow_key)

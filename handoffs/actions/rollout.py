@@ -16,6 +16,7 @@ from handoffs.models import CandidateRun, PolicyVersion, Workflow
 from handoffs.queries import agreement as agreements
 from handoffs.queries import rollout as stages
 from handoffs.queries.policies import draft_of, live_version, policy_of
+from handoffs.queries.precedent import rules_of
 from handoffs.rules import notices
 from handoffs.rules import stages as steps
 from handoffs.rules.agreement import criteria
@@ -50,6 +51,18 @@ class CandidateRuns(NotPossibleNow):
     """A candidate runs beside the live version already."""
 
     code = "candidate_runs"
+
+
+class NoRule(NotPossibleNow):
+    """Too few decisions, or too different ones, to suggest a rule."""
+
+    code = "no_rule"
+
+
+class DraftThere(NotPossibleNow):
+    """A draft is being written; nothing replaces it unasked."""
+
+    code = "draft_there"
 
 
 @transaction.atomic(durable=True)
@@ -134,6 +147,24 @@ def promote_candidate(workflow_key: str, *, by: User, reason: str, now: datetime
     version, _ = policies.publish(workflow_key, publisher=by, reason=reason, now=now, replacing=sha256_of(run.document))
     _end_promoted(workflow_key, now)
     return version
+
+
+@transaction.atomic(durable=True)
+def draft_rule(workflow_key: str, trigger: str, *, by: User, now: datetime) -> PolicyVersion:
+    """Begin a draft: the live policy, which suggests first what people always decided for this trigger.
+
+    It can be tried, replayed, run as a candidate and staged like any draft. Raises NoRule where people's decisions
+    suggest none, DraftThere, PolicyNotPublished.
+    """
+    workflow = policies.lock(workflow_key)
+    if draft_of(workflow) is not None:
+        raise DraftThere(f"{workflow.title} has a draft already. Publish or discard it first.")
+    rule = next((each for each in rules_of(workflow) if each.trigger == trigger), None)
+    if rule is None:
+        raise NoRule("People's decisions suggest no rule for this trigger any more.")
+    document = live_version(workflow).document
+    suggest = [{"when": dict(rule.when), "outcome": rule.outcome}, *document.get("suggest", ())]
+    return policies.begin_draft(workflow, {**document, "suggest": suggest}, author=by, now=now)
 
 
 def check_limits(*, now: datetime) -> int:

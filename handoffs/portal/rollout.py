@@ -13,11 +13,12 @@ from handoffs.choices import PolicyStatus
 from handoffs.errors import DeskError, Invalid, NotAllowed, NotPossibleNow
 from handoffs.models import PolicyVersion, Workflow
 from handoffs.portal.doors import move, page
+from handoffs.portal.policies.documents import same
 from handoffs.portal.policies.pages import managed
 from handoffs.portal.policies.words import Words
 from handoffs.portal.refusals import refusal_of, status_of
 from handoffs.portal.rollout_words import column, criteria_of, limits_of, reach
-from handoffs.queries import agreement, rollout
+from handoffs.queries import agreement, precedent, rollout
 from handoffs.queries.policies import draft_of, live_version, policy_of
 from handoffs.rules import stages
 
@@ -61,6 +62,20 @@ def promote(request: HttpRequest, key: str) -> HttpResponse:
     return _moved(request, managed(request, key), lambda given: actions.promote(key, anyway=anyway, **given))
 
 
+@move
+def draft_rule(request: HttpRequest, key: str, trigger: str) -> HttpResponse:
+    """Begin a draft with the rule that people's decisions suggest."""
+    workflow, author = managed(request, key), request.user
+    try:
+        draft = actions.draft_rule(workflow.key, trigger, by=author, now=timezone.now())  # type: ignore[arg-type]
+    except NotPossibleNow as refused:
+        return _stage(request, workflow, refusal=refused)
+    messages.success(
+        request, f"Version {draft.number} is a draft with the rule. Nothing changes until it is published."
+    )
+    return redirect("policy_draft", key=key)
+
+
 def _moved(request: HttpRequest, workflow: Workflow, act: Any) -> HttpResponse:
     live = request.POST.get("live", "")
     given = {
@@ -98,6 +113,7 @@ def _stage(request: HttpRequest, workflow: Workflow, *, refusal: DeskError | Non
         "limits": limits_of(policy_of(version.pk).rollout.limits, figures.stage),
         "history": history,
         "draft": draft_of(workflow),
+        "rules": _rules(workflow, version),
         "candidate": rollout.running_candidate(workflow),
         "refusal": refusal_of(refusal, now=now) if refusal else None,
         "reason": request.POST.get("reason", "") if refusal else "",
@@ -112,6 +128,21 @@ def _shadow(version: PolicyVersion) -> dict[str, Any]:
     named = policy_of(version.pk).rollout.promote
     told = criteria_of(named, report.overall)
     return {"report": report, "criteria": told, "may_promote": all(each.met for each in told)}
+
+
+def _rules(workflow: Workflow, version: PolicyVersion) -> list[dict[str, Any]]:
+    """What people's decisions suggest, unless the policy suggests it already."""
+    policy, told = policy_of(version.pk), version.document.get("suggest") or ()
+    return [
+        {
+            "rule": rule,
+            "trigger": named.title,
+            "outcome": outcome.title,
+        }
+        for rule in precedent.rules_of(workflow)
+        if (named := policy.trigger(rule.trigger)) and (outcome := policy.outcome(rule.outcome))
+        if not any(same(dict(rule.when), each.get("when")) and each.get("outcome") == rule.outcome for each in told)
+    ]
 
 
 def _row(workflow: Workflow) -> dict[str, Any]:

@@ -11,6 +11,7 @@ workflow: list[Any] = [
     path("stage/", rollout.set_stage, name="rollout_stage"),
     path("back/", rollout.step_back, name="rollout_back"),
     path("promote/", rollout.promote, name="rollout_promote"),
+    path("rules/<slug:trigger>/", rollout.draft_rule, name="rollout_rule"),
     path("agreement/", rollout_compared.shadow, name="rollout_agreement"),
     path("integrity/", rollout_compared.integrity, name="rollout_integrity"),
     path("candidate/", rollout_compared.candidate, name="rollout_candidate"),

@@ -1,6 +1,5 @@
 """Everything that the page of one handoff shows, in a fixed number of queries; its words are left to the door."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +8,13 @@ from typing import Any
 from handoffs.choices import DecisionStatus, Event, Mode, State
 from handoffs.models import ContextRevision, Decision, Handoff, Note, Recovery, ShadowProposal
 from handoffs.queries.policies import policy_of
+from handoffs.queries.precedent import SimilarCase, similar_to
 from handoffs.rules.policy import Policy
 from handoffs.rules.routing import next_escalation
 from handoffs.rules.shadow import veil_for
 
 HISTORY_LIMIT = 300
 NOTES_LIMIT = 200
-SIMILAR_LIMIT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +28,6 @@ class TrailRow:
     actor_id: int | None
     reason: str
     details: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SimilarCase:
-    """A handoff of the same workflow and trigger that was decided before."""
-
-    id: uuid.UUID
-    reference: str
-    summary: str
-    outcome: str
-    decided_by: str
-    resolved_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +68,7 @@ def case_page(handoff: Handoff, *, visible: Any) -> CasePage:
         notes=tuple(Note.objects.filter(handoff=handoff).select_related("author")[:NOTES_LIMIT]),
         decision=decision,
         recoveries=recoveries_of(decision),
-        similar=similar_to(handoff, visible=visible),
+        similar=similar_to(handoff, package, visible=visible),
         next_role=step[1].role if step else "",
     )
 
@@ -146,35 +133,3 @@ def recoveries_of(decision: Decision | None) -> tuple[Recovery, ...]:
     if decision is None or decision.status != DecisionStatus.FINAL:
         return ()
     return tuple(Recovery.objects.filter(decision=decision).select_related("automation").order_by("created_at"))
-
-
-def similar_to(handoff: Handoff, *, visible: Any) -> tuple[SimilarCase, ...]:
-    """The handoffs last decided for the same trigger of the same workflow, as far as the reader may see them."""
-    recent = (
-        visible.filter(workflow=handoff.workflow_id, primary_trigger=handoff.primary_trigger, state=State.RESOLVED)
-        .exclude(pk=handoff.pk)
-        .order_by("-opened_at")
-    )
-    found = list(recent.values("id", "case__reference", "summary", "resolved_at", "reopens_count")[:SIMILAR_LIMIT])
-    decisions = {
-        (decision.handoff_id, decision.resolution_number): decision
-        for decision in Decision.objects.filter(
-            handoff__in=[row["id"] for row in found], status=DecisionStatus.FINAL
-        ).select_related("decided_by")
-    }
-    return tuple(
-        _similar(row, decisions[row["id"], row["reopens_count"] + 1])
-        for row in found
-        if (row["id"], row["reopens_count"] + 1) in decisions
-    )
-
-
-def _similar(row: Mapping[str, Any], decision: Decision) -> SimilarCase:
-    return SimilarCase(
-        id=row["id"],
-        reference=row["case__reference"],
-        summary=row["summary"],
-        outcome=decision.outcome_title,
-        decided_by=decision.decider_name,
-        resolved_at=row["resolved_at"],
-    )

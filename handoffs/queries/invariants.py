@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, Window
 from django.db.models.functions import Lag
 
-from handoffs.choices import ActorKind, DecisionStatus, DeliveryState, Event, RecoveryState, State
+from handoffs.choices import ActorKind, DecisionStatus, DeliveryState, Event, Mode, RecoveryState, State
 from handoffs.models import Attempt, Case, Decision, Delivery, Handoff, Recovery
 from handoffs.models.handoff import LEGAL_CHANGES
 from handoffs.queries.clocks import calendar_of
@@ -101,7 +101,9 @@ def _cut_off_at_another_time(at: Moment) -> Iterator[str]:
 
 
 def _decisions_that_go_nowhere(at: Moment) -> Iterator[str]:
-    lost = Decision.objects.filter(status=DecisionStatus.FINAL, recoveries=None, handoff__imported=False)
+    lost = Decision.objects.filter(
+        status=DecisionStatus.FINAL, recoveries=None, handoff__imported=False, handoff__mode=Mode.LIVE
+    )
     lost = lost.select_related("handoff")
     for decision in lost:
         yield f"#{decision.handoff.number} has a decision that no automation is told"

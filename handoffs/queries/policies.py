@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts.models import Role, User
-from handoffs.choices import DecisionStatus, OnUnknown, PolicyStatus
+from handoffs.choices import DecisionStatus, Mode, OnUnknown, PolicyStatus
 from handoffs.errors import NotThere, PolicyNotPublished
 from handoffs.models import Attempt, Decision, PolicyVersion, Workflow
 from handoffs.queries.clocks import calendar_keys
@@ -126,7 +126,9 @@ def _fired_count(trigger: Trigger, attempts: Iterable[AttemptFacts]) -> int:
 
 
 def _unused_outcomes(policy: Policy, version: PolicyVersion) -> Iterator[tuple[str, str]]:
-    decisions = Decision.objects.filter(handoff__workflow=version.workflow_id, status=DecisionStatus.FINAL)
+    decisions = Decision.objects.filter(
+        handoff__workflow=version.workflow_id, handoff__mode=Mode.LIVE, status=DecisionStatus.FINAL
+    )
     offered = _offered_before(version)
     if decisions.count() < TELLING_COUNT:
         return

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, TruncWeek
 from django.db.models.lookups import LessThanOrEqual
 
 from accounts.models import User
-from handoffs.choices import HELD_STATES, State
+from handoffs.choices import HELD_STATES, Mode, State
 from handoffs.models import Absence, Handoff
 from handoffs.queries import team
 from handoffs.queries.inbox import WAITING_STATES
@@ -103,6 +103,7 @@ def attainment(
     handoffs: QuerySet[Handoff], *, by: str, start: datetime, end: datetime, zone: tzinfo
 ) -> list[Attainment]:
     """Targets met in the window [start, end), `by` "workflow", "role" or "week" (its Monday, in `zone`)."""
+    handoffs = handoffs.filter(mode=Mode.LIVE)  # what has no effect is no work met or missed
     accepted = _met(handoffs.annotate(taken_at=TAKEN_AT), "taken_at", "accept_by", by, start, end, zone)
     resolved = _met(handoffs.filter(state=State.RESOLVED), "resolved_at", "resolve_by", by, start, end, zone)
     return [
