@@ -59,7 +59,7 @@ class Documents(Endpoint):
         return Response(context.described(document), status=201)
 
 
-class _AnyType(BaseContentNegotiation):
+class AnyType(BaseContentNegotiation):
     """A document has one type, whatever is asked for; refusals are JSON."""
 
     def select_parser(self, request: Request, parsers: Any) -> BaseParser:
@@ -73,7 +73,7 @@ class _AnyType(BaseContentNegotiation):
 class Content(Endpoint):
     """`/documents/{id}/content/`: the bytes."""
 
-    content_negotiation_class = _AnyType
+    content_negotiation_class = AnyType
 
     @operation(
         "getDocumentContent",

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from handoffs.api import cases, docs, documents, events, handoffs, problems, work, workflows
+from handoffs.api import case_file, cases, docs, documents, events, handoffs, problems, work, workflows
 
 HANDOFF = "handoffs/<str:handoff_id>/"
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("handoffs/take-next/", work.TakeNext.as_view(), name="api-take-next"),
     path(HANDOFF, handoffs.OneHandoff.as_view(), name="api-handoff"),
     path(f"{HANDOFF}history/", handoffs.History.as_view(), name="api-history"),
+    path(f"{HANDOFF}case-file/", case_file.CaseFile.as_view(), name="api-case-file"),
     path(f"{HANDOFF}sla/", handoffs.Sla.as_view(), name="api-sla"),
     path(f"{HANDOFF}accept/", work.Accept.as_view(), name="api-accept"),
     path(f"{HANDOFF}release/", work.Release.as_view(), name="api-release"),

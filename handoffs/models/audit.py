@@ -61,7 +61,12 @@ CLOCK = Actor(kind=ActorKind.CLOCK, name="the clock")
 
 def digest_of(row: Mapping[str, Any]) -> str:
     """Hex SHA-256 over what a row says in its DIGESTED_COLUMNS, and so over all rows before it."""
-    said = {
+    return sha256_of(said_by(row))
+
+
+def said_by(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the digest of a row covers."""
+    return {
         "handoff": str(row["id"]),
         "sequence": row["sequence"],
         "at": _words(row["history_date"]),
@@ -72,7 +77,6 @@ def digest_of(row: Mapping[str, Any]) -> str:
         "snapshot": {column: _words(row[column]) for column in SNAPSHOT_COLUMNS},
         "previous": row["previous_digest"],
     }
-    return sha256_of(said)
 
 
 class AuditRow(models.Model):
@@ -89,6 +93,10 @@ class AuditRow(models.Model):
 
     class Meta:
         abstract = True
+
+    def said(self) -> dict[str, Any]:
+        """What its digest covers."""
+        return said_by({column: getattr(self, column) for column in DIGESTED_COLUMNS})
 
     def computed_digest(self) -> str:
         """Hex SHA-256 over the previous digest and everything that this row says."""

@@ -1,13 +1,14 @@
 """The page of one handoff, and the fragment that follows its decision."""
 
 import uuid
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from handoffs import access
-from handoffs.actions import context
+from handoffs.actions import case_files, context
 from handoffs.choices import State
 from handoffs.portal.case_view import render_case
 from handoffs.portal.doors import move, page
@@ -46,6 +47,17 @@ def reveal(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
         return _private(render(request, "_value.html", {"fact": fact, "handoff": handoff}))
     as_it_is_now = access.handoff_for(request.user, handoff_id)  # type: ignore[arg-type]
     return _private(render_case(request, as_it_is_now, revealed={key: value}))
+
+
+@move
+def case_file(request: HttpRequest, handoff_id: uuid.UUID) -> Any:
+    """Everything about the case as one archive; who took it stands on its trail."""
+    handoff = access.handoff_for(request.user, handoff_id)  # type: ignore[arg-type]
+    found = case_files.take(handoff, reader=request.user, now=timezone.now())  # type: ignore[arg-type]
+    response = StreamingHttpResponse(found.archive(), content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{found.name}"'
+    response["Cache-Control"] = "no-store, private"
+    return response
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -19,6 +19,7 @@ handoff = [
     path("feedback/", feedback.give, name="feedback"),
     path("reveal/", cases.reveal, name="reveal"),
     path("recovery/", cases.recovery, name="recovery"),
+    path("case-file/", cases.case_file, name="case_file"),
     path("documents/<uuid:document_id>/", documents.document, name="document"),
     path("documents/<uuid:document_id>/file/", documents.document_file, name="document_file"),
     path("documents/<uuid:document_id>/pages/<int:number>.png", documents.document_page, name="document_page"),

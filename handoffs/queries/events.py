@@ -94,8 +94,8 @@ def after(place: Place, visible: QuerySet[Handoff], wanted: Wanted, *, limit: in
 
 def _rows(place: Place) -> tuple[list[_Row], Place]:
     with connection.cursor() as cursor:
-        at = {"transaction": str(place.transaction), "row": place.row}
-        cursor.execute(_READ, {**at, "limit": SCANNED_ROWS})
+        at: dict[str, Any] = {"transaction": str(place.transaction), "row": place.row, "limit": SCANNED_ROWS}
+        cursor.execute(_READ, at)
         found = cursor.fetchall()
     horizon = Place(transaction=max(found[0][-1], place.transaction))
     return [_row(values) for values in found if values[0] is not None], horizon

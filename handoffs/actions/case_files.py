@@ -1,0 +1,24 @@
+"""Hands out the file of a case: who took it, sensitive fields and all, is written to the trail that it contains."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import User
+from handoffs.actions import audit
+from handoffs.actions.context import locked
+from handoffs.choices import Event
+from handoffs.errors import NotAllowed
+from handoffs.models import Actor, Handoff
+from handoffs.queries import case_file
+from handoffs.queries.case_file import CaseFile
+
+
+@transaction.atomic(durable=True)
+def take(handoff: Handoff, *, reader: User, now: datetime) -> CaseFile:
+    """The case file of a handoff that the reader may see. Raises NotAllowed for automations: it masks nothing."""
+    if reader.is_automation:
+        raise NotAllowed("Case files are for people: they carry sensitive fields. Read the handoff instead.")
+    handoff = locked(handoff)
+    audit.record(handoff, Event.CASE_FILE_TAKEN, actor=Actor.of(reader), now=now)
+    return case_file.load(handoff, by=reader, now=now)
