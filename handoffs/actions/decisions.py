@@ -38,12 +38,21 @@ class Choice:
     feedback: Feedback = NOTHING_SAID
 
 
-@transaction.atomic(durable=True)
 def decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -> Handoff:
     """Resolve the handoff with an outcome, or propose it where the policy wants a second person.
 
-    Raises NotHolder, WrongState, ContextChanged with what changed, DeadlinePassed, or Invalid with each mistake.
+    Raises NotHolder, WrongState, ContextChanged with what changed (which the trail keeps), DeadlinePassed, or Invalid
+    with each mistake.
     """
+    try:
+        return _decide(handoff, choice, reviewer=reviewer, now=now)
+    except ContextChanged as refusal:
+        _keep_refusal(handoff, refusal, outcome=choice.outcome, reviewer=reviewer, now=now)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -> Handoff:
     handoff = locked(handoff)
     check(handoff, reviewer, "decide")
     _check_context(handoff, choice.context_digest)
@@ -58,8 +67,26 @@ def decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -
 
 
 @transaction.atomic(durable=True)
+def _keep_refusal(handoff: Handoff, refusal: ContextChanged, *, outcome: str, reviewer: User, now: datetime) -> None:
+    """That a decision was refused because the case had changed is evidence; one on a context never shown is not."""
+    facts = refusal.details
+    if facts["changes"]:
+        details = {"outcome": outcome, **{name: facts[name] for name in ("changes", "seen_digest", "context_revision")}}
+        actor, reason = Actor.of(reviewer), refusal.message
+        audit.record(locked(handoff), Event.DECISION_REFUSED, actor=actor, now=now, reason=reason, details=details)
+
+
 def confirm(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
     """Make somebody else's proposal final. Raises SecondPersonRequired for the proposer, DeadlinePassed, WrongState."""
+    try:
+        return _confirm(handoff, reviewer=reviewer, now=now)
+    except ContextChanged as refusal:
+        _keep_refusal(handoff, refusal, outcome="", reviewer=reviewer, now=now)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _confirm(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
     handoff = locked(handoff)
     check(handoff, reviewer, "confirm")
     decision = _proposal(handoff)
@@ -154,6 +181,7 @@ def _check_context(handoff: Handoff, seen_digest: str) -> None:
         changes=packages.changes(seen.package, package_of(handoff)) if seen else [],
         context_revision=handoff.context_revision_number,
         context_digest=handoff.context_digest,
+        seen_digest=seen_digest,
     )
 
 

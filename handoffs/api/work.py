@@ -1,6 +1,7 @@
 """What people, chat bots and automations do with a handoff; each address calls one action."""
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
@@ -193,4 +194,5 @@ def _receipt(body: dict[str, Any]) -> receipts.Receipt:
         detail=body.get("detail", ""),
         context_digest=body.get("context_digest") or "",
         correlation_id=body.get("correlation_id"),
+        attempt=str(UUID(body["attempt"])) if body.get("attempt") else "",
     )

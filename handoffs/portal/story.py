@@ -69,7 +69,7 @@ WORDS: dict[Event, tuple[str, Callable[[Details], str]]] = {
     Event.FIELD_REVEALED: ("eye", lambda d: f"Opened the sensitive field {d.get('field', '?')}"),
     Event.DOCUMENT_OPENED: ("file-text", lambda d: f"Opened {d.get('name', 'a document')}"),
     Event.FEEDBACK_GIVEN: ("message-square", lambda d: "Gave feedback"),
-    Event.DECISION_REFUSED: ("circle-x", lambda d: "Decision refused"),
+    Event.DECISION_REFUSED: ("circle-x", lambda d: f"Decision refused, {_changed(d)} meanwhile"),
     Event.DECISION_DELIVERED: ("send", lambda d: "Told the automation"),
     Event.DELIVERY_PARKED: ("triangle-alert", lambda d: "Could not be delivered, parked"),
     Event.DELIVERY_REPLAYED: ("refresh-cw", lambda d: "Sent to the automation again"),
@@ -115,6 +115,9 @@ def _poll_seconds(age: timedelta) -> int:
 
 def _of_one(recovery: Recovery, final_at: datetime, *, name: str) -> list[Step]:
     steps = [_delivery(recovery, final_at, name)]
+    undone = [step for step in recovery.steps if step["status"] == RecoveryState.ROLLED_BACK]
+    for number, step in enumerate(undone, start=1):
+        steps.append(Step(tone="is-done", icon="undo-2", text=f"Undid step {number}", detail=step["detail"]))
     if recovery.delivered_at is not None:
         steps.append(_receipt(recovery, final_at, name))
     if recovery.reversed_at is not None:

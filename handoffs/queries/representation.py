@@ -175,6 +175,7 @@ def recovery_json(recovery: Recovery) -> dict[str, Any]:
         "received_at": rfc3339(recovery.received_at),
         "reversed_at": rfc3339(recovery.reversed_at),
         "detail": recovery.detail,
+        "steps": recovery.steps,
     }
 
 

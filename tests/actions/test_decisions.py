@@ -23,7 +23,7 @@ from handoffs.queries.representation import rfc3339
 from handoffs.rules.package import digest
 from tests.factories import CALLBACK, REASON, EndpointFactory, HandoffFactory, decide, post, publish
 from tests.policies import invoice_matching
-from tests.refusals import refused
+from tests.refusals import everything, refused
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +99,15 @@ def test_what_is_not_in_progress_is_not_decided(ann, now, way):
         decide(handoff, ann, now=now)
 
 
+def _only_the_trail_grew(before):
+    after = everything()
+    trail = {"Handoff", "HistoricalHandoff"}
+    assert {name for name in after if after[name] != before[name]} <= trail
+    [changed] = after["Handoff"]
+    grown = {"version", "updated_at", "audit_sequence", "audit_digest"}
+    assert {name for name, value in changed.items() if before["Handoff"][0][name] != value} == grown
+
+
 # --- on what one saw ------------------------------------------------------------------------------------------------
 
 
@@ -107,8 +116,18 @@ def test_a_decision_on_an_older_context_is_refused_with_what_changed(ann, now):
     post(reference=seen.case.reference, data={"amount": "1300.00"})
     current = Handoff.objects.get()
     changes = [{"label": "Amount", "before": "1200.00 USD", "after": "1300.00 USD"}]
-    with refused(ContextChanged, changes=changes, context_revision=2, context_digest=current.context_digest):
+    before = everything()
+    with pytest.raises(ContextChanged) as refusal:
         decide(seen, ann, now=now)
+    told = {"changes": changes, "context_revision": 2, "seen_digest": seen.context_digest}
+    assert refusal.value.details == {**told, "context_digest": current.context_digest}
+    row = current.history.last()
+    assert (row.event, row.actor_name, row.details) == (
+        "decision_refused",
+        "Ann",
+        {**told, "outcome": "approve_and_pay"},
+    )
+    _only_the_trail_grew(before)
 
 
 def test_the_same_decision_on_the_new_context_counts(ann, now):
@@ -257,8 +276,11 @@ def test_who_submitted_it_confirms_nothing(cleo, now):
 def test_a_proposal_on_an_older_context_is_not_confirmed(cleo, now):
     handoff = HandoffFactory(proposed=True)
     post(reference=handoff.case.reference, data={"amount": "70000.00"})
-    with refused(ContextChanged, context_revision=2):
+    before = everything()
+    with pytest.raises(ContextChanged):
         decisions.confirm(handoff, reviewer=cleo, now=now)
+    assert handoff.history.last().event == "decision_refused"
+    _only_the_trail_grew(before)
 
 
 def test_an_objection_gives_it_back_to_the_proposer(bob, cleo, now):
@@ -356,10 +378,10 @@ def test_an_endpoint_speaks_for_who_gave_no_callback(ann, now):
     assert [(each.endpoint, each.recovery.correlation_id) for each in Delivery.objects.all()] == [(endpoint, "run-7")]
 
 
-def test_an_endpoint_that_is_off_hears_nothing(ann, now):
+def test_what_an_endpoint_misses_while_it_is_off_is_kept(ann, now):
     EndpointFactory(switched_off_at=now)
     decide(HandoffFactory(accepted_by=ann, callback_url=""), ann, now=now)
-    assert (Recovery.objects.count(), Delivery.objects.count()) == (1, 0)
+    assert (Recovery.objects.get().state, Delivery.objects.get().state) == ("parked", "parked")
 
 
 # --- what the reviewer says of the handoff itself -------------------------------------------------------------------

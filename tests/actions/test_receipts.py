@@ -6,9 +6,11 @@ import pytest
 
 from handoffs.actions import lifecycle, receipts
 from handoffs.actions.receipts import NothingToReceive, Receipt
+from handoffs.actions.undo_steps import OutOfOrder
 from handoffs.choices import Event, ReceiptStatus, RecoveryState, State
-from handoffs.errors import AlreadyReceived, DigestMismatch
+from handoffs.errors import AlreadyReceived, DigestMismatch, Invalid
 from handoffs.models import Handoff, Recovery
+from handoffs.queries.representation import package_of
 from tests.factories import HandoffFactory, PersonFactory, decide, matcher, post, publish
 from tests.refusals import everything, refused
 
@@ -49,8 +51,9 @@ def test_a_failed_recovery_reopens_the_handoff(now):
     _receive(handoff, FAILED, now, detail="bank closed")
     again = Handoff.objects.get()
     assert (again.state, again.reopens_count, again.clock_started_at, again.holder) == (State.PENDING, 1, now, None)
-    assert [(row.event, row.actor_name, row.reason) for row in again.history.all()][-2:] == [
+    assert [(row.event, row.actor_name, row.reason) for row in again.history.all()][-3:] == [
         ("receipt_received", "invoice-matcher", "bank closed"),
+        ("context_changed", "invoice-matcher", ""),
         ("reopened", "invoice-matcher", "Recovery failed: bank closed"),
     ]
 
@@ -92,8 +95,12 @@ def test_a_reversal_may_come_at_any_time_and_leaves_the_state(now, first):
 
 def test_a_receipt_for_another_context_is_refused(now):
     handoff = HandoffFactory(resolved=True)
-    with refused(DigestMismatch, context_digest=handoff.context_digest):
-        _receive(handoff, APPLIED, now, context_digest="sha256:0")
+    with pytest.raises(DigestMismatch) as refusal:
+        _receive(handoff, APPLIED, now, context_digest="sha256:0", detail="paid")
+    assert refusal.value.details == {"context_digest": handoff.context_digest}
+    told = {"status": "applied", "named_digest": "sha256:0", "context_digest": handoff.context_digest}
+    assert _trail(handoff, Event.RECEIPT_REFUSED) == [("invoice-matcher", "paid", told)]
+    assert Recovery.objects.get().received_at is None
     assert _receive(handoff, APPLIED, now, context_digest=handoff.context_digest) == [Recovery.objects.get()]
 
 
@@ -197,3 +204,72 @@ def test_what_was_received_is_not_delivered_again(now):
     handoff = HandoffFactory(resolved=True)
     _receive(handoff, APPLIED, now)
     assert receipts.note_fetched(handoff, automation=matcher(), now=now + timedelta(seconds=1)) == 0
+
+
+# --- what the next reviewer is told ---------------------------------------------------------------------------------
+
+
+def test_the_words_of_a_failed_receipt_are_the_root_cause_of_what_is_decided_next(now, ann):
+    handoff = HandoffFactory(resolved=True)
+    _receive(handoff, FAILED, now, detail="bank closed")
+    again = Handoff.objects.get()
+    assert package_of(again)["root_cause"] == "Recovery failed: bank closed"
+    assert (again.context_revision_number, again.context_digest != handoff.context_digest) == (2, True)
+    held = lifecycle.accept(again, reviewer=ann, now=now)
+    assert decide(held, ann, now=now).decisions.last().context_revision_number == 2
+
+
+# --- steps that are undone one by one -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def to_undo(ann, now):
+    """A handoff whose two steps are to be undone: those steps, the last first."""
+    handoff = HandoffFactory(accepted_by=ann, action_taken={"summary": "Paid", "undo": {"payment": 1}})
+    post(reference=handoff.case.reference, action_taken={"summary": "Mailed", "undo": {"mail": 2}}, document_ids=())
+    handoff = decide(Handoff.objects.get(), ann, "reject", now=now)
+    payload = handoff.deliveries.get(event_type="handoff.resolved").payload
+    return handoff, [step["attempt"] for step in payload["data"]["decision"]["undo"]]
+
+
+def test_several_steps_are_undone_in_reverse_order_each_with_its_receipt(to_undo, now):
+    handoff, (last, first) = to_undo
+    with refused(OutOfOrder, next=last):
+        _receive(handoff, ROLLED_BACK, now, attempt=first)
+    _receive(handoff, ROLLED_BACK, now, attempt=last, detail="mail recalled")
+    recovery = Recovery.objects.get()
+    assert (recovery.state, recovery.received_at) == (RecoveryState.DELIVERED, None)
+    before = everything()
+    _receive(handoff, ROLLED_BACK, now, attempt=last, detail="again")
+    assert everything() == before
+    _receive(handoff, ROLLED_BACK, now, attempt=first, detail="payment p-77")
+    recovery = Recovery.objects.get()
+    assert (recovery.state, recovery.received_at) == (RecoveryState.ROLLED_BACK, now)
+    assert [(step["attempt"], step["detail"]) for step in recovery.steps] == [
+        (last, "mail recalled"),
+        (first, "payment p-77"),
+    ]
+    assert [details["attempt"] for _, _, details in _trail(handoff, Event.RECEIPT_RECEIVED)] == [last, first]
+
+
+def test_a_step_that_cannot_be_undone_brings_it_back_and_what_was_undone_is_not_undone_again(to_undo, ann, now):
+    handoff, (last, first) = to_undo
+    _receive(handoff, ROLLED_BACK, now, attempt=last)
+    _receive(handoff, FAILED, now, attempt=first, detail="bank closed")
+    again = Handoff.objects.get()
+    assert (again.state, package_of(again)["root_cause"]) == (State.PENDING, "Recovery failed: bank closed")
+    later = now + timedelta(seconds=1)
+    decided = decide(lifecycle.accept(again, reviewer=ann, now=later), ann, "reject", now=later)
+    payload = decided.deliveries.filter(event_type="handoff.resolved").latest("created_at").payload
+    assert [step["attempt"] for step in payload["data"]["decision"]["undo"]] == [first]
+
+
+def test_a_step_that_nobody_asked_to_undo_is_refused(to_undo, now):
+    handoff, (last, _) = to_undo
+    with refused(Invalid):
+        _receive(handoff, ROLLED_BACK, now, attempt="00000000-0000-7000-8000-000000000000")
+    with refused(Invalid):
+        _receive(handoff, APPLIED, now, attempt=last)
+    other = HandoffFactory(resolved=True)
+    with refused(Invalid):
+        _receive(other, ROLLED_BACK, now, attempt=last)

@@ -3,7 +3,7 @@
 import pytest
 
 from handoffs.choices import State
-from handoffs.models import Handoff, Note
+from handoffs.models import Handoff, Note, Recovery
 from tests.api.conftest import Caller, handoff_elsewhere, is_problem, nothing_written, pointers
 from tests.factories import ANALYST, CLERK, DEAR, HandoffFactory, token_of
 
@@ -205,9 +205,9 @@ def test_a_decision_on_what_has_changed_is_told_the_change(api, bot, ann, workfl
     bot.post("/cases/", {"workflow": "invoice-matching", "reference": handoff.case.reference, "data": data})
     reviewer = api(ann)
     reviewer.post(_path(handoff, "accept"))
-    with nothing_written():
-        answer = reviewer.post(_path(handoff, "decide"), _decision(handoff, context_digest=seen))
+    answer = reviewer.post(_path(handoff, "decide"), _decision(handoff, context_digest=seen))
     problem = is_problem(answer, 409, "context_changed")
+    assert not handoff.decisions.exists()
     assert problem["context_revision"] == 2
     assert {"label": "Amount", "before": "1200.00 USD", "after": "1300.00 USD"} in problem["changes"]
 
@@ -314,5 +314,6 @@ def test_a_reversal_may_come_later(bot, workflow):
 )
 def test_a_receipt_that_answers_nothing_is_refused(bot, workflow, wishes, body, code):
     handoff = HandoffFactory(data=DEAR, **wishes)
-    with nothing_written():
-        is_problem(bot.post(_path(handoff, "receipt"), body), 409, code)
+    before = list(Recovery.objects.values())
+    is_problem(bot.post(_path(handoff, "receipt"), body), 409, code)
+    assert list(Recovery.objects.values()) == before

@@ -104,6 +104,10 @@ RECOVERY = answer(
         "received_at": _due,
         "reversed_at": _due,
         "detail": string(),
+        "steps": listed(
+            answer({"attempt": uuid(), "status": one_of(ReceiptStatus), "detail": string(), "at": moment()}),
+            "With roll_back: what was undone step by step",
+        ),
     }
 )
 HANDOFF = answer(
@@ -235,6 +239,7 @@ RECEIPT = request(
         "detail": text("What came of it", most=MAX_REASON_CHARACTERS),
         "context_digest": nullable(text("Of the decision that was applied", most=71)),
         "correlation_id": nullable(text("Of one of several callers; else all of this automation", most=200)),
+        "attempt": nullable(uuid("Of one step of `undo`, the first that is not undone yet; else of all")),
     },
     required=("status",),
 )
