@@ -73,6 +73,15 @@ def replay_for(user: User, replay_id: uuid.UUID | str) -> Replay:
     return found
 
 
+def people_managed_by(user: User) -> frozenset[int] | None:
+    """Ids of those whose figures a manager may see: who has a role of their workflows. None: everybody's."""
+    if user.is_superuser:
+        return None
+    named = managed_workflows(user).values_list("live_version__role_names", flat=True)
+    roles = {role for names in named for role in names}
+    return frozenset(User.objects.filter(groups__name__in=roles).values_list("pk", flat=True))
+
+
 def handoffs_for(user: User) -> QuerySet[Handoff]:
     """Handoffs that are or were routed to one of the user's roles, that they decided, or whose workflow they manage."""
     handoffs = Handoff.objects.all()

@@ -5,6 +5,7 @@ from handoffs.models.calendar import BusinessCalendar
 from handoffs.models.case import Attempt, Case
 from handoffs.models.context import ContextRevision, Document, DocumentContent, Note
 from handoffs.models.decision import Decision
+from handoffs.models.fact import HandoffFact
 from handoffs.models.handoff import Handoff
 from handoffs.models.history_import import HistoryImport, ImportPart
 from handoffs.models.notification import Absence, Message, NoticeSettings, Notification, NotificationChannel
@@ -31,6 +32,7 @@ __all__ = [
     "DocumentContent",
     "Endpoint",
     "Handoff",
+    "HandoffFact",
     "HistoryImport",
     "ImportPart",
     "Message",

@@ -1,0 +1,185 @@
+"""Which handoffs a figure is about: the window in the viewer's zone, the filters, and what groups them."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import TruncDay, TruncHour, TruncMonth, TruncWeek
+
+from handoffs.choices import PRIORITY_RANKS, Priority
+from handoffs.models import HandoffFact
+
+UTMOST_BARS = 62
+"""A chart with more bars than these is drawn by the next longer stretch of time."""
+STRETCHES: Mapping[str, tuple[Any, timedelta]] = {
+    "hour": (TruncHour, timedelta(hours=1)),
+    "day": (TruncDay, timedelta(days=1)),
+    "week": (TruncWeek, timedelta(weeks=1)),
+    "month": (TruncMonth, timedelta(days=31)),
+}
+GROUPS: Mapping[str, str] = {
+    "workflow": "workflow__key",
+    "policy": "policy_number",
+    "trigger": "trigger",
+    "role": "role__name",
+    "outcome": "outcome",
+    "priority": "priority",
+    "person": "decided_by_id",
+}
+"""What figures can be broken down by beside `week`, and the column that says it."""
+BREAKDOWNS = (*GROUPS, "week")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The half-open stretch [start, end) of a viewer in `zone`."""
+
+    start: datetime
+    end: datetime
+    zone: tzinfo
+
+    @property
+    def before(self) -> "Window":
+        """The window of the same length that ends where this one begins: as many days of the viewer's calendar."""
+        local_start, local_end = self.start.astimezone(self.zone), self.end.astimezone(self.zone)
+        length = local_end.replace(tzinfo=None) - local_start.replace(tzinfo=None)
+        earlier = (local_start.replace(tzinfo=None) - length).replace(tzinfo=self.zone)
+        return replace(self, start=earlier, end=self.start)
+
+    @property
+    def stretch(self) -> str:
+        """`hour`, `day`, `week` or `month`: the shortest by which the window makes a readable chart."""
+        length = self.end - self.start
+        fitting = (name for name, (_, each) in STRETCHES.items() if length / each <= UTMOST_BARS)
+        return next(fitting, "month")
+
+    def steps(self, stretch: str) -> list[datetime]:
+        """The beginnings of every stretch that the window touches, the first one cut off by it or not."""
+        at, found = self._floor(stretch), []
+        while at < self.end:
+            found.append(at)
+            at = self._next(at, stretch)
+        return found
+
+    def step(self, stretch: str, at: datetime) -> "Window":
+        """The part of the window inside the stretch that begins at `at`."""
+        return replace(self, start=max(self.start, at), end=min(self.end, self._next(at, stretch)))
+
+    def _floor(self, stretch: str) -> datetime:
+        local = self.start.astimezone(self.zone).replace(minute=0, second=0, microsecond=0)
+        if stretch == "hour":
+            return local
+        day = local.replace(hour=0)
+        if stretch == "week":
+            return _at(day.date() - timedelta(days=day.weekday()), self.zone)
+        return _at(day.date().replace(day=1) if stretch == "month" else day.date(), self.zone)
+
+    def _next(self, at: datetime, stretch: str) -> datetime:
+        local = at.astimezone(self.zone)
+        if stretch == "hour":
+            return (at + timedelta(hours=1)).astimezone(self.zone)
+        if stretch == "month":
+            return _at((local.date().replace(day=28) + timedelta(days=4)).replace(day=1), self.zone)
+        return _at(local.date() + timedelta(days=7 if stretch == "week" else 1), self.zone)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """A window and what narrows it. `workflow_ids` is what the viewer may see at all; the rest are their filters.
+
+    `people` are the ids of those whom the viewer manages; None where they may see everybody's figures.
+    """
+
+    window: Window
+    workflow_ids: frozenset[uuid.UUID]
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    people: frozenset[int] | None = None
+
+    def over(self, window: Window) -> "Scope":
+        """The same for another window."""
+        return replace(self, window=window)
+
+    def narrowed(self, by: str, key: Any) -> "Scope":
+        """The part of it that has `key` in the breakdown `by`."""
+        if by == "week":
+            return self.over(self.window.step("week", key))
+        return replace(self, filters={**self.filters, by: (key_word(by, key),)})
+
+    def facts(self) -> QuerySet[HandoffFact]:
+        """The facts of the handoffs that the filters leave, whenever they happened; shadows never count."""
+        kept = Q(is_live=True, workflow_id__in=list(self.workflow_ids))
+        for by, words in self.filters.items():
+            kept &= self._filter(by, words)
+        return HandoffFact.objects.filter(kept)
+
+    def happened(self, moment: str) -> QuerySet[HandoffFact]:
+        """Those of them whose `moment` (`opened`, `accepted`, `taken`, `resolved`) lies in the window."""
+        window = {f"{moment}_at__gte": self.window.start, f"{moment}_at__lt": self.window.end}
+        return self.facts().filter(**window)
+
+    def _filter(self, by: str, words: tuple[str, ...]) -> Q:
+        keys = [key for key in (FILTERS[by](word) for word in words) if key is not None]
+        if by == "person":
+            return self._of_people(keys)
+        return Q(**{f"{GROUPS[by]}__in": keys})
+
+    def _of_people(self, keys: list[Any]) -> Q:
+        """Nobody's name leads to the figures of somebody whom the viewer does not manage."""
+        named = [key for key in keys if key > 0 and (self.people is None or key in self.people)]
+        found = Q(decided_by_id__in=named)
+        if NOBODY in keys:
+            found |= Q(decided_by_id=None)
+        if SOMEBODY_ELSE in keys and self.people is not None:
+            found |= Q(decided_by_id__isnull=False) & ~Q(decided_by_id__in=list(self.people))
+        return found
+
+
+NOBODY, SOMEBODY_ELSE = 0, -1
+"""Stand for a handoff that no person decided, and for people whom the viewer does not manage."""
+
+
+def key_word(by: str, key: Any) -> str:
+    """A key of a breakdown as filters and addresses write it."""
+    if by == "priority":
+        return _PRIORITIES[key].value
+    return str(key)
+
+
+def key_column(by: str, window: Window, moment: str) -> Any:
+    """The expression that groups facts `by`."""
+    if by in STRETCHES:
+        return STRETCHES[by][0](f"{moment}_at", tzinfo=window.zone)
+    return F(GROUPS[by])
+
+
+def _integer(word: str) -> int | None:
+    digits = word.removeprefix("-")
+    return int(word) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
+
+
+def _same(word: str) -> str:
+    return word
+
+
+def _rank(word: str) -> int | None:
+    return next((rank for priority, rank in PRIORITY_RANKS.items() if priority == word), None)
+
+
+def _at(day: date, zone: tzinfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
+
+
+_PRIORITIES: Mapping[int, Priority] = {rank: word for word, rank in PRIORITY_RANKS.items()}
+FILTERS: Mapping[str, Callable[[str], Any]] = {
+    "workflow": _same,
+    "policy": _integer,
+    "trigger": _same,
+    "role": _same,
+    "outcome": _same,
+    "priority": _rank,
+    "person": _integer,
+}
+"""What figures can be narrowed by, and how the word of an address becomes the column's value."""
