@@ -1,5 +1,6 @@
 """All settings in one file: read from the environment, complete without any of it, loud about mistakes."""
 
+import ipaddress
 import logging
 import os
 import secrets
@@ -53,6 +54,13 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _networks(given: list[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    try:
+        return [ipaddress.ip_network(one, strict=False) for one in given]
+    except ValueError as problem:
+        raise ImproperlyConfigured(f"HANDOFFS_METRICS_ADDRESSES lists addresses and networks: {problem}") from problem
+
+
 # --- where it lives -------------------------------------------------------------------------------------------------
 
 DATA_DIR = Path(env.str("DATA_DIR", default="") or BASE_DIR / ".data").absolute()
@@ -64,6 +72,8 @@ ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "
 
 HANDOFFS_DEMO = env.bool("HANDOFFS_DEMO", default=False)
 HANDOFFS_API_REQUESTS_PER_MINUTE = env.int("HANDOFFS_API_REQUESTS_PER_MINUTE", default=60_000)  # a token and process
+HANDOFFS_METRICS_TOKEN = env.str("HANDOFFS_METRICS_TOKEN", default="")
+HANDOFFS_METRICS_ADDRESSES = _networks(env.list("HANDOFFS_METRICS_ADDRESSES", default=[]))
 HANDOFFS_ALLOW_PRIVATE_WEBHOOKS = env.bool("HANDOFFS_ALLOW_PRIVATE_WEBHOOKS", default=False)
 
 ROOT_URLCONF = "config.urls"

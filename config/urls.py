@@ -4,11 +4,12 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from config import health
-from handoffs.api import problems
+from handoffs.api import problems, scrape
 
 urlpatterns = [
     path("healthz", health.process, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", scrape.metrics, name="scrape"),
     path("admin/", admin.site.urls),
     re_path("^api/(?!v1/)", problems.no_such_address),
     path("accounts/", include("accounts.urls")),

@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from handoffs.api import case_file, cases, docs, documents, events, handoffs, problems, work, workflows
+from handoffs.api.metrics import Metrics
 
 HANDOFF = "handoffs/<str:handoff_id>/"
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path(f"{HANDOFF}reopen/", work.Reopen.as_view(), name="api-reopen"),
     path(f"{HANDOFF}withdraw/", work.Withdraw.as_view(), name="api-withdraw"),
     path(f"{HANDOFF}receipt/", work.Receipt.as_view(), name="api-receipt"),
+    path("metrics/", Metrics.as_view(), name="api-metrics"),
     path("workflows/", workflows.Workflows.as_view(), name="api-workflows"),
     path("workflows/policy-schema/", workflows.PolicySchema.as_view(), name="api-policy-schema"),
     path("workflows/<str:key>/", workflows.OneWorkflow.as_view(), name="api-workflow"),

@@ -5,14 +5,15 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from handoffs.errors import DeskError
 from handoffs.portal import refusals
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def page(view: View) -> View:
@@ -32,7 +33,7 @@ def change(view: View) -> View:
 
 def _door(view: View, methods: list[str]) -> View:
     @wraps(view)
-    def through(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+    def through(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
         with timezone.override(request.user.time_zone):  # type: ignore[union-attr]
             try:
                 return view(request, *args, **named)

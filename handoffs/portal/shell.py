@@ -19,6 +19,7 @@ THEMES = ("light", "dark")
 THEME_COOKIE, SHORTCUTS_COOKIE = "desk_theme", "desk_shortcuts"
 PAGES = (("queue", "inbox", "Queue"), ("mine", "user-check", "My work"), ("cases", "layers", "All cases"))
 MANAGER_PAGES = (
+    ("metrics", "chart-column", "Metrics"),
     ("team", "users", "Team"),
     ("sla", "hourglass", "SLA"),
     ("policies", "sliders-horizontal", "Policies"),
@@ -27,6 +28,9 @@ MANAGER_PAGES = (
     ("deliveries", "send", "Deliveries"),
     ("messages", "bell", "Sent mail"),
 )
+
+IN_SECTIONS = frozenset({"policies", "replays", "rollouts", "metrics"})
+"""Pages of the menu that have pages of their own beneath them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +103,7 @@ class Shell:
             url = reverse(key)
             count = capped(counts[key]) if counts.get(key) else ""
             path = self.request.path if self.request else ""
-            current = path == url or (key in ("policies", "replays", "rollouts") and path.startswith(url))
+            current = path == url or (key in IN_SECTIONS and path.startswith(url))
             yield NavItem(key=key, url=url, icon=icon, label=label, current=current, count=count)
 
 

@@ -18,8 +18,9 @@ register = template.Library()
 
 SPRITE = frozenset(
     """
-    arrow-down arrow-left arrow-up arrow-up-right badge-check bell chevron-down chevron-right circle-check circle-dashed
-    circle-pause circle-x clock corner-up-left download eye file-text hourglass image inbox info key-round keyboard
+    arrow-down arrow-left arrow-up arrow-up-right badge-check bell chart-column chevron-down chevron-right circle-check
+    circle-dashed circle-pause circle-x clock corner-up-left download eye file-text hourglass image inbox info key-round
+    keyboard
     layers loader-circle lock log-out menu message-square monitor moon octagon-alert pencil plus refresh-cw route search
     send settings shield-check signal-high signal-low signal-medium sliders-horizontal sun
     trash-2 triangle-alert undo-2 user user-check users x zap

@@ -37,6 +37,7 @@ urlpatterns = [
     path("policies/", include("handoffs.portal.policies.urls")),
     path("replays/", include("handoffs.portal.replays_urls")),
     path("", include("handoffs.portal.notice_urls")),
+    path("", include("handoffs.portal.metrics_urls")),
     path("", include("handoffs.portal.team_urls")),
     path("", include("handoffs.portal.delivery_urls")),
     path("", include("handoffs.portal.rollout_urls")),

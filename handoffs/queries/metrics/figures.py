@@ -100,11 +100,12 @@ NOW = object()
 
 def at(condition: Q, now: datetime) -> Q:
     """The condition with NOW filled in."""
-    children = [
+    children: list[Any] = list(condition.children)
+    filled = [
         at(child, now) if isinstance(child, Q) else (child[0], now if child[1] is NOW else child[1])
-        for child in condition.children
+        for child in children
     ]
-    return Q(*children, _connector=condition.connector, _negated=condition.negated)
+    return Q(*filled, _connector=condition.connector, _negated=condition.negated)
 
 
 JUDGED = Q(context_sufficed__isnull=False)

@@ -29,7 +29,7 @@ class Names:
         if key in self.titles:
             return self.titles[key]
         if self.by in STRETCHES:
-            return _STRETCH_WORDS[self.by](key)
+            return str(_STRETCH_WORDS[self.by](key))
         if self.by == "priority":
             return _PRIORITIES[key].capitalize()
         if self.by == "policy":

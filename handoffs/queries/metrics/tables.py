@@ -83,7 +83,7 @@ def _grouped(scope: Scope, by: str, moment: str, aggregates: Mapping[str, Any]) 
     if not aggregates:
         return []
     facts = scope.happened(moment).order_by().annotate(key=key_column(by, scope.window, moment))
-    rows: Iterable[dict[str, Any]] = facts.values("key").annotate(**aggregates)
+    rows: Iterable[Any] = facts.values("key").annotate(**aggregates)
     if by == "person":
         return ({**row, "key": NOBODY if row["key"] is None else row["key"]} for row in rows)
     return rows
