@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, DecimalException, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import Any, Protocol
 
-from handoffs.rules.data_schema import FieldSpec, Path, show_path
-from handoffs.rules.values import READERS, Kind, is_missing, show, show_raw, summarise
+from handoffs.rules.data_schema import FieldSpec, Path, parse_path, show_path
+from handoffs.rules.values import READERS, Kind, is_missing, show_raw, spoken, summarise
 
 BUDGET = 4000
 """Units of work for one evaluation, two microseconds each at most; what needs more is unknown."""
 LONG_TEXT = 400
+CURRENCY_CHARACTERS = 8
 
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 DIVISION = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
@@ -78,13 +79,13 @@ class Literal:
 
     @property
     def label(self) -> str:
-        return show(self.content)
+        return spoken(self.content)
 
     def value(self, scope: Scope) -> Any:
         return self.content
 
     def phrase(self, scope: Scope) -> str:
-        return show(self.content)
+        return spoken(self.content)
 
     def why_unknown(self, scope: Scope) -> str:
         return ""
@@ -135,7 +136,18 @@ class Field:
 
     def phrase(self, scope: Scope) -> str:
         value = self.value(scope)
-        return f"{self.label} {show(summarise(self.raw(scope)) if value is None else value)}"
+        if value is None:
+            return f"{self.label} {spoken(summarise(self.raw(scope)))}"
+        return f"{self.label} {spoken(value)}{self.unit(scope)}"
+
+    def unit(self, scope: Scope) -> str:
+        """What is written behind its numbers: ` %`, or the attempt's currency; looking at that reads no field."""
+        if self.spec.unit:
+            return f" {self.spec.unit}"
+        value: Any = scope.names if self.spec.currency else None
+        for part in parse_path(self.spec.currency):
+            value = _step(value, part)
+        return f" {value}" if isinstance(value, str) and 0 < len(value) <= CURRENCY_CHARACTERS else ""
 
     def why_unknown(self, scope: Scope) -> str:
         raw = self.raw(scope)
@@ -171,7 +183,7 @@ class Converted:
         return READERS[self.kind](self.operand.value(scope))
 
     def phrase(self, scope: Scope) -> str:
-        return f"{self.label} {show(self.value(scope))}"
+        return f"{self.label} {spoken(self.value(scope))}"
 
     def why_unknown(self, scope: Scope) -> str:
         value = self.operand.value(scope)
@@ -218,7 +230,7 @@ class Arithmetic:
         return result
 
     def phrase(self, scope: Scope) -> str:
-        return f"{self.label} ({show(self.value(scope))})"
+        return f"{self.label} ({spoken(self.value(scope))})"
 
     def why_unknown(self, scope: Scope) -> str:
         known = (side for side in (self.left, self.right) if side.value(scope) is None)
@@ -245,7 +257,7 @@ class Days:
         return None if left is None or right is None else (left - right).days
 
     def phrase(self, scope: Scope) -> str:
-        return f"{self.label} ({show(self.value(scope))})"
+        return f"{self.label} ({spoken(self.value(scope))})"
 
     def why_unknown(self, scope: Scope) -> str:
         return (self.right if self.left.value(scope) is not None else self.left).why_unknown(scope)
@@ -270,7 +282,7 @@ class Size:
         return len(value) if isinstance(value, str | list | tuple | Mapping) else None
 
     def phrase(self, scope: Scope) -> str:
-        return f"{self.label} {show(self.value(scope))}"
+        return f"{self.label} {spoken(self.value(scope))}"
 
     def why_unknown(self, scope: Scope) -> str:
         return self.operand.why_unknown(scope)

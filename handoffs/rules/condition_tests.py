@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from handoffs.rules.condition_terms import Field, Scope, Term, work_of
+from handoffs.rules.condition_terms import Field, Literal, Scope, Term, work_of
 from handoffs.rules.patterns import Pattern
-from handoffs.rules.values import Kind, is_missing, loose_order, loose_pair, show
+from handoffs.rules.values import Kind, is_missing, loose_order, loose_pair, spoken
 
 ORDER: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
@@ -57,13 +57,14 @@ class Comparison:
             return why_unknown(scope, self.left, self.right)
         if self.operator in ORDER:
             words = (DATE_WORDS if self.kind in (Kind.DATE, Kind.MOMENT) else WORDS)[self.operator]
-            return f"{self.left.phrase(scope)} is {'' if held else 'not '}{words} {self.right.phrase(scope)}"
+            left, right = phrases(scope, self.left, self.right)
+            return f"{left} is {'' if held else 'not '}{words} {right}"
         return self._say_equality(scope, equal=held is (self.operator == "="))
 
     def _say_equality(self, scope: Scope, *, equal: bool) -> str:
-        if equal:
-            return f"{self.left.label} is {self.right.phrase(scope)}"
-        return f"{self.left.label} is {show(self.left.value(scope))}, not {self.right.phrase(scope)}"
+        left, right = phrases(scope, self.left, self.right)
+        said = left.removeprefix(self.left.label).strip()
+        return f"{self.left.label} is {right}" if equal else f"{self.left.label} is {said}, not {right}"
 
     def fields(self) -> tuple[str, ...]:
         return self.left.fields() + self.right.fields()
@@ -93,7 +94,7 @@ class OneOf:
             return why_unknown(scope, self.term, *(option.right for option in self.options))
         among = ", ".join(option.right.phrase(scope) for option in self.options[:10])
         more = ", …" if len(self.options) > 10 else ""
-        return f"{self.term.label} {show(self.term.value(scope))} is {'' if held else 'not '}one of {among}{more}"
+        return f"{self.term.label} {spoken(self.term.value(scope))} is {'' if held else 'not '}one of {among}{more}"
 
     def fields(self) -> tuple[str, ...]:
         return tuple(path for option in self.options for path in option.fields())
@@ -225,7 +226,7 @@ class Said:
 
     def say(self, scope: Scope) -> str:
         held = self.holds(scope)
-        return self.term.why_unknown(scope) if held is None else f"{self.term.label} is {show(held)}"
+        return self.term.why_unknown(scope) if held is None else f"{self.term.label} is {spoken(held)}"
 
     def fields(self) -> tuple[str, ...]:
         return self.term.fields()
@@ -257,6 +258,16 @@ class Round:
 
     def cost(self) -> int:
         return 1 + work_of(self.remainder)
+
+
+def phrases(scope: Scope, left: Term, right: Term) -> tuple[str, str]:
+    """Both sides in words; a number that the manager wrote is of the unit of the field beside it."""
+    said = left.phrase(scope), right.phrase(scope)
+    if isinstance(left, Field) and isinstance(right, Literal):
+        return said[0], said[1] + left.unit(scope)
+    if isinstance(right, Field) and isinstance(left, Literal):
+        return said[0] + right.unit(scope), said[1]
+    return said
 
 
 def why_unknown(scope: Scope, *terms: Term) -> str:

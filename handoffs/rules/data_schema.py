@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -34,7 +34,8 @@ class FieldSpec:
     """One field: its path, what it holds, and what people call it. `kind` is what conditions go by.
 
     `type` is the JSON type as written (`number`, or `number|string`); `allowed` the values of an enum; `always_known`
-    says that absence is itself an answer, as for the error of an attempt that did not fail.
+    says that absence is itself an answer, as for the error of an attempt that did not fail. `unit` (`%`, `USD`), or the
+    attempt's text at the path `currency`, is written behind its numbers.
     """
 
     path: str
@@ -44,6 +45,8 @@ class FieldSpec:
     format: str = ""
     allowed: tuple[str, ...] = ()
     always_known: bool = False
+    unit: str = ""
+    currency: str = ""
     schema: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -66,11 +69,17 @@ class DataSchema:
     """What attempts of a workflow carry, as declared by its policy."""
 
     document: Mapping[str, Any]
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, json_schema: Mapping[str, Any] | None) -> "DataSchema":
-        """The fields of a JSON Schema. One without `properties` leaves every `data.*` allowed and untyped."""
-        return cls(document=json_schema or {})
+    def of(
+        cls, json_schema: Mapping[str, Any] | None, *, units: Mapping[str, Mapping[str, str]] | None = None
+    ) -> "DataSchema":
+        """The fields of a JSON Schema. One without `properties` leaves every `data.*` allowed and untyped.
+
+        `units` says by path of a field what its numbers are of: `{"unit": "%"}` or `{"currency": "data.currency"}`.
+        """
+        return cls(document=json_schema or {}, units=units or {})
 
     def field(self, path: str) -> FieldSpec | None:
         """The field at a path such as `data.amount` or `error.type`; None if there is no such field."""
@@ -91,7 +100,7 @@ class DataSchema:
             if child is None:
                 return None
             spec = spec_of(self._follow(child), path=show_path((spec.path, part)), title=humanise(part))
-        return spec
+        return replace(spec, **self.units[spec.path]) if spec.path in self.units else spec
 
     def item_of(self, spec: FieldSpec) -> FieldSpec:
         """One item of the list `spec`; untyped if the schema does not say."""

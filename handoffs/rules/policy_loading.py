@@ -72,7 +72,7 @@ def load(document: Mapping[str, Any]) -> Policy:
     document = plain(document)
     problems = structure_problems(document)
     broken = data_problems(document.get("data"))
-    schema = DataSchema.of(None if broken else _mapping(document.get("data")))
+    schema = DataSchema.of(None if broken else _mapping(document.get("data")), units=units_of(document))
     conditions, misfits = _compile_all(document, schema) if not broken else ({}, [])
     refuse(_in_order([*problems, *broken, *misfits]))
     return _Builder(document, schema, conditions).policy()
@@ -92,6 +92,19 @@ def _in_order(problems: Sequence[Problem]) -> list[Problem]:
     first = {problem.place: problem for problem in reversed(problems)}
     kept = [problem for problem in problems if first[problem.place] is problem][: 2 * PROBLEMS_LIMIT]
     return sorted(kept, key=lambda problem: SECTIONS.get(re.split(r"[.\[]", problem.place)[0], len(SECTIONS)))
+
+
+def units_of(document: Section) -> dict[str, dict[str, str]]:
+    """What a policy document's context says of its fields: percent, or money in a currency that is given or in a field."""
+    shown = _mapping(document.get("context")).get("fields")
+    units: dict[str, dict[str, str]] = {}
+    for entry in shown if isinstance(shown, list) else ():
+        of = _mapping(entry)
+        if of.get("as") == FieldType.PERCENT:
+            units[str(of.get("field"))] = {"unit": "%"}
+        elif of.get("as") == FieldType.MONEY and isinstance(of.get("currency"), str):
+            units[str(of.get("field"))] = {"currency" if "." in of["currency"] else "unit": of["currency"]}
+    return units
 
 
 def _compile_all(document: Section, schema: DataSchema) -> tuple[Conditions, list[Problem]]:

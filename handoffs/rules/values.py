@@ -168,10 +168,16 @@ def show(value: Any) -> str:
     return "(none)" if value == "" else cut(summarise(value), SHOWN_CHARACTERS)
 
 
-def show_number(number: Decimal) -> str:
-    """`1000`, not `1E+3`, as long as that stays readable."""
+def spoken(value: Any) -> str:
+    """A value in a sentence: as `show`, with the thousands of a number set apart."""
+    is_number = isinstance(value, Decimal | int) and not isinstance(value, bool)
+    return show_number(Decimal(value), grouped=True) if is_number else show(value)
+
+
+def show_number(number: Decimal, *, grouped: bool = False) -> str:
+    """`1000` (or `1,000`), not `1E+3`, as long as that stays readable."""
     readable = number.is_finite() and abs(number.adjusted()) <= 30
-    return f"{number:f}" if readable else cut(str(number), SHOWN_CHARACTERS)
+    return (f"{number:,f}" if grouped else f"{number:f}") if readable else cut(str(number), SHOWN_CHARACTERS)
 
 
 def show_raw(raw: Any) -> str:

@@ -130,11 +130,11 @@ _OPENED = {
 def test_the_trail_says_why_it_was_opened():
     row = HandoffFactory(data=DEAR | {"po_number": None}).history.get()
     assert (row.reason, row.details) == (
-        "Price variance 4.2 is above 2",
+        "Price variance 4.2 % is above 2 %",
         {
             "triggers": ["price_variance", "missing_po"],
             "role": ANALYST,
-            "routed_because": "Amount 6200.00 is above 5000",
+            "routed_because": "Amount 6,200.00 USD is above 5,000 USD",
         },
     )
 

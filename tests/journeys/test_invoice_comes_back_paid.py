@@ -46,7 +46,7 @@ def test_a_reviewer_takes_the_next_invoice_decides_and_sees_it_paid(
         expect(page.get_by_role("heading", level=1)).to_contain_text(
             f"Invoice {first} from Acme Supplies is 2.5 % over"
         )
-        expect(page.locator(".why")).to_contain_text("Price variance 2.5 is above 2")
+        expect(page.locator(".why")).to_contain_text("Price variance 2.5 % is above 2 %")
         expect(page.locator(".why")).to_contain_text("Routed to AP clerk")
         expect(page.locator(".fact.is-fired")).to_contain_text("Price variance")
         expect(page.locator(".facts")).to_contain_text("1,025.00 USD")

@@ -249,7 +249,7 @@ def test_a_condition_is_tried_on_what_was_stored(desk):
     form = form_of(desk, "triggers", "triggers.0") | {"triggers.0.when.0.value": ["3"]}
     page = press(desk, "triggers", form, "try:triggers.0.when").content.decode()
     assert "1 of the last 3" in page
-    assert "Price variance 3.5 is above 3" in page
+    assert "Price variance 3.5 % is above 3 %" in page
 
 
 def test_the_draft_is_compared_with_the_live_version(desk):

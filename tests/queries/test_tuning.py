@@ -27,7 +27,7 @@ def test_each_trigger_is_counted_beside_the_live_version(workflow):
     variance = run.triggers[0]
     assert (run.looked_at, run.stopped, run.compared) == (3, False, True)
     assert (variance.key, variance.count, variance.before) == ("price_variance", 1, 2)
-    assert [example.sentence for example in variance.examples] == ["Price variance 3.5 is above 3"]
+    assert [example.sentence for example in variance.examples] == ["Price variance 3.5 % is above 3 %"]
     assert (run.handed_off.count, run.handed_off.before, run.newly.count, run.no_longer.count) == (1, 2, 0, 1)
     assert [(role.title, role.count, role.before) for role in run.roles] == [("AP clerk", 1, 2)]
 

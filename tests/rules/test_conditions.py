@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from handoffs.rules.conditions import ConditionResult
+from handoffs.rules.conditions import ConditionResult, DataSchema, compile_condition
 from handoffs.rules.facts import AttemptFacts
 from tests.rules.invoices import NO, UNKNOWN, UNTYPED, YES, compiled, judged, truth
 
@@ -245,7 +245,7 @@ def test_lists_nest():
         (field("po_number", "missing"), {}, "Purchase order is missing"),
         (field("po_number", "missing"), {"po_number": "P1"}, "Purchase order is present"),
         (field("due_on", "<", "2026-02-01"), {"due_on": "2026-01-01"}, "Due date 2026-01-01 is before 2026-02-01"),
-        (field("amount", ">", 5), {"amount": "1E+3"}, "Amount 1000 is above 5"),
+        (field("amount", ">", 5), {"amount": "1E+3"}, "Amount 1,000 is above 5"),
         (field("vendor", "matches", "^A"), {"vendor": "Bolt"}, "Vendor Bolt does not match the pattern ^A"),
         ({"not": field("urgent", "=", True)}, {"urgent": False}, "Urgent is no, not yes"),
         ({"all": [T, field("amount", ">", 5)]}, {"urgent": True, "amount": 6}, "Urgent is yes and Amount 6 is above 5"),
@@ -293,3 +293,26 @@ def test_a_condition_knows_the_fields_it_reads():
 def test_strange_facts_are_unknown_and_raise_nothing(names):
     assert compiled(VARIANCE).evaluate(names).truth is UNKNOWN
     assert compiled({"field": "error.type", "is": "=", "value": "timeout"}).evaluate(names).truth is NO
+
+
+UNITS = {"data.variance": {"unit": "%"}, "data.amount": {"currency": "data.currency"}, "data.fee": {"unit": "USD"}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        (field("variance", ">", 2), "Variance 4.2 % is above 2 %"),
+        (field("amount", "<=", 5000), "Amount 6,440.00 EUR is not at most 5,000 EUR"),
+        (field("amount", "=", 5000), "Amount is 6,440.00 EUR, not 5,000 EUR"),
+        (field("fee", "=", 3), "Fee is 3 USD"),
+        ("data.amount > 5000", "Amount 6,440.00 EUR is above 5,000 EUR"),
+    ],
+)
+def test_numbers_are_said_with_their_units(condition, said):
+    number = {"type": "number", "format": "decimal"}
+    properties = {"variance": number, "amount": number, "fee": number, "currency": {"type": "string"}}
+    schema = DataSchema.of({"type": "object", "properties": properties}, units=UNITS)
+    data = {"variance": Decimal("4.2"), "amount": Decimal("6440.00"), "fee": 3, "currency": "EUR"}
+    result = compile_condition(condition, schema, place="when").evaluate({"data": data})
+    assert result.sentence == said
+    assert "data.currency" not in result.read

@@ -16,7 +16,7 @@ def test_the_odd_case():
     assert judged(ODD_CASE, vendor_age_days=3, amount="1200.00") == ConditionResult(
         truth=YES,
         because="data.vendor_age_days = 3, data.amount = 1200.00",
-        sentence="Vendor age days 3 is below 30 and Amount 1200.00 is a multiple of 100",
+        sentence="Vendor age days 3 is below 30 and Amount 1,200.00 is a multiple of 100",
         read={"data.vendor_age_days": 3, "data.amount": "1200.00"},
     )
     assert truth(ODD_CASE, vendor_age_days=3, amount="1200.01") is NO

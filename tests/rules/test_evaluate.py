@@ -64,7 +64,7 @@ def test_a_retry_says_when_and_how_many_more():
 
 def test_a_handoff_says_to_whom_and_why():
     routing = _evaluate(ODD | {"amount": "5000.01"}).routing
-    assert (routing.role, routing.priority, "5000.01" in routing.because) == (
+    assert (routing.role, routing.priority, "5,000.01" in routing.because) == (
         "Procurement analyst",
         Priority.HIGH,
         True,

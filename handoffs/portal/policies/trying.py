@@ -22,7 +22,7 @@ from handoffs.rules.data_schema import DataSchema
 from handoffs.rules.evaluate import Evaluation
 from handoffs.rules.package import GivenContext, build, missing
 from handoffs.rules.policy import Policy
-from handoffs.rules.policy_loading import load
+from handoffs.rules.policy_loading import load, units_of
 from handoffs.rules.problems import ConditionInvalid, Problem
 
 
@@ -40,7 +40,7 @@ def tried(workflow: Workflow, document: Mapping[str, Any], name: str) -> Trial:
     source = source_at(document, name)
     data = document.get("data")
     try:
-        schema = DataSchema.of(data if isinstance(data, Mapping) else None)
+        schema = DataSchema.of(data if isinstance(data, Mapping) else None, units=units_of(document))
         condition = compile_condition(source, schema, place=name)
     except ConditionInvalid as invalid:
         return Trial(name=name, problems=tuple(invalid.problems))
