@@ -100,7 +100,8 @@ class DataSchema:
             if child is None:
                 return None
             spec = spec_of(self._follow(child), path=show_path((spec.path, part)), title=humanise(part))
-        return replace(spec, **self.units[spec.path]) if spec.path in self.units else spec
+        unit = self.units.get(spec.path, {})
+        return replace(spec, unit=unit.get("unit", ""), currency=unit.get("currency", "")) if unit else spec
 
     def item_of(self, spec: FieldSpec) -> FieldSpec:
         """One item of the list `spec`; untyped if the schema does not say."""

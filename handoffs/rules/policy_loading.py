@@ -95,7 +95,7 @@ def _in_order(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def units_of(document: Section) -> dict[str, dict[str, str]]:
-    """What a policy document's context says of its fields: percent, or money in a currency that is given or in a field."""
+    """What a document's context says of its fields: percent, or money in a currency that is given or in a field."""
     shown = _mapping(document.get("context")).get("fields")
     units: dict[str, dict[str, str]] = {}
     for entry in shown if isinstance(shown, list) else ():
