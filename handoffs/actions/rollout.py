@@ -107,6 +107,18 @@ def promote(
 
 
 @transaction.atomic(durable=True)
+def start_shadow(workflow_key: str, *, by: User, reason: str, now: datetime, replacing: int) -> PolicyVersion:
+    """Publish the live policy in shadow, at the same stage: automation goes on, people decide without effect.
+
+    Raises NoStage where it is in shadow already, PolicyInvalid where its pattern allows none, StageChanged, Invalid.
+    """
+    workflow, rollout = _locked(workflow_key, replacing)
+    if rollout.get("shadow"):
+        raise NoStage("The live version is in shadow already.")
+    return policies.publish_stage(workflow, {**rollout, "shadow": True}, publisher=by, reason=reason, now=now)
+
+
+@transaction.atomic(durable=True)
 def start_candidate(workflow_key: str, *, by: User, now: datetime) -> CandidateRun:
     """Have the draft judge every attempt beside the live version. Raises NoDraft, CandidateRuns, PolicyInvalid."""
     workflow = policies.lock(workflow_key)

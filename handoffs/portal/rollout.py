@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from handoffs import access
 from handoffs.actions import rollout as actions
-from handoffs.choices import PolicyStatus
+from handoffs.choices import Pattern, PolicyStatus
 from handoffs.errors import DeskError, Invalid, NotAllowed, NotPossibleNow
 from handoffs.models import PolicyVersion, Workflow
 from handoffs.portal.doors import move, page
@@ -53,6 +53,12 @@ def set_stage(request: HttpRequest, key: str) -> HttpResponse:
 def step_back(request: HttpRequest, key: str) -> HttpResponse:
     """Go back to the stage before, with a reason."""
     return _moved(request, managed(request, key), lambda given: actions.step_back(key, **given))
+
+
+@move
+def start_shadow(request: HttpRequest, key: str) -> HttpResponse:
+    """Let people decide beside the automation, with a reason."""
+    return _moved(request, managed(request, key), lambda given: actions.start_shadow(key, **given))
 
 
 @move
@@ -115,6 +121,7 @@ def _stage(request: HttpRequest, workflow: Workflow, *, refusal: DeskError | Non
         "draft": draft_of(workflow),
         "rules": _rules(workflow, version),
         "candidate": rollout.running_candidate(workflow),
+        "may_shadow": not rules.get("shadow") and policy_of(version.pk).pattern is Pattern.ALERT_AND_WAIT,
         "refusal": refusal_of(refusal, now=now) if refusal else None,
         "reason": request.POST.get("reason", "") if refusal else "",
         "now": now,

@@ -10,6 +10,7 @@ workflow: list[Any] = [
     path("", rollout.stage, name="rollout"),
     path("stage/", rollout.set_stage, name="rollout_stage"),
     path("back/", rollout.step_back, name="rollout_back"),
+    path("shadow/", rollout.start_shadow, name="rollout_shadow"),
     path("promote/", rollout.promote, name="rollout_promote"),
     path("rules/<slug:trigger>/", rollout.draft_rule, name="rollout_rule"),
     path("agreement/", rollout_compared.shadow, name="rollout_agreement"),

@@ -20,6 +20,15 @@ from handoffs.rules.data_schema import humanise
 from handoffs.rules.values import show
 
 TYPE_WORDS = {"string": "text", "integer": "whole number", "boolean": "yes or no", "array": "list", "object": "group"}
+NAMED_WORDS = {
+    "min_cases": "cases at least",
+    "override_percent": "override % above",
+    "cut_off_percent": "cut-off % above",
+    "failed_recovery_percent": "failed recoveries % above",
+    "mtta": "MTTA above",
+    "agreement_percent": "agreement % at least",
+    "kappa": "kappa at least",
+}
 FORMAT_WORDS = {"decimal": "exact number", "date": "date", "date-time": "date and time"}
 
 
@@ -243,6 +252,25 @@ def _rollout(document: Part, words: Words) -> Iterator[Item]:
     yield Item(noun="Among", name="", key="when", sentence=said)
     yield Item(noun="Pilot role", name="", key="reviewers", sentence=str(rollout.get("reviewers") or "none"))
     yield Item(noun="Shadow", name="", key="shadow", sentence=yes_no(rollout.get("shadow")))
+    yield from _named(rollout, "limits", "Steps back when")
+    yield from _named(rollout, "promote", "Promoted from")
+
+
+def _named(rollout: Part, key: str, noun: str) -> Iterator[Item]:
+    """Limits and criteria, as far as the policy names any."""
+    named = mapped(rollout.get(key))
+    said = [f"{NAMED_WORDS.get(name, spoken(name))} {show(value)}" for name, value in sorted(named.items())]
+    if said:
+        yield Item(noun=noun, name="", key=key, sentence=", ".join(said))
+
+
+def _integrity(document: Part, words: Words) -> Iterator[Item]:
+    integrity = mapped(document.get("integrity"))
+    if "second_look" in integrity:
+        percent = show(mapped(integrity["second_look"]).get("percent", 0))
+        yield Item(noun="Second look", name="", key="second_look", sentence=f"at {percent} % of the decisions")
+    if integrity.get("unopened_documents"):
+        yield Item(noun="Unopened documents", name="", key="unopened", sentence="shown per reviewer")
 
 
 def capital(text: str) -> str:
@@ -262,4 +290,5 @@ SECTIONS: tuple[tuple[str, str, Callable[[Part, Words], Iterator[Item]], bool], 
     ("recovery", "Recovery", _recovery, True),
     ("supervision", "Supervision", _supervision, True),
     ("rollout", "Rollout", _rollout, True),
+    ("integrity", "Reviewer integrity", _integrity, True),
 )

@@ -242,6 +242,7 @@ ROLLOUT = Section(
             source="roles",
             blank="None: the routes decide",
         ),
+        Box(name="rollout.shadow", label="Shadow: people decide beside automation, without effect", kind="check"),
         Box(
             name="rollout.when",
             label="Among",
