@@ -13,6 +13,7 @@ from handoffs.choices import PolicyStatus
 from handoffs.errors import Invalid, Mistake, NotPossibleNow, NotThere, PolicyInvalid
 from handoffs.models import PolicyVersion, Workflow
 from handoffs.queries.policies import draft_of, live_version, problems_in, telling_warnings
+from handoffs.queries.replay_reports import basis_of
 from handoffs.rules.canonical import sha256_of
 from handoffs.rules.policy import Policy
 from handoffs.rules.policy_checks import role_names, warnings
@@ -31,6 +32,13 @@ class NoDraft(NotPossibleNow):
     """The workflow has no draft that could be published or discarded."""
 
     code = "no_draft"
+
+
+class ReplayRequired(NotPossibleNow):
+    """The policy asks for a replay of the draft as it is, and there is none that was finished."""
+
+    code = "replay_required"
+    title = "A replay comes first"
 
 
 class DraftChanged(NotPossibleNow):
@@ -77,8 +85,8 @@ def publish(
     """Make the draft the live version and retire the one before; the second value is what to be warned about.
 
     Handoffs that are open keep the version they opened under. `replacing` is the digest of the draft that the publisher
-    read. Raises PolicyInvalid while anything is wrong with the draft, Invalid without a reason, DraftChanged, NoDraft
-    and NotThere.
+    read. Raises PolicyInvalid while anything is wrong with the draft, Invalid without a reason, ReplayRequired,
+    DraftChanged, NoDraft and NotThere.
     """
     reason = _require_reason(reason)
     workflow = _lock(workflow_key)
@@ -86,6 +94,7 @@ def publish(
     _require_unchanged(draft, replacing)
     problems = problems_in(draft.document)
     refuse(problems)
+    _require_replay(draft)
     found = (*warnings(problems), *telling_warnings(draft))
     _retire_live(workflow, publisher, now)
     _go_live(workflow, draft, publisher=publisher, reason=reason, now=now)
@@ -164,6 +173,11 @@ def _require_draft(workflow: Workflow) -> PolicyVersion:
     if draft is None:
         raise NoDraft(f"{workflow.title} has no draft. Save one first.")
     return draft
+
+
+def _require_replay(draft: PolicyVersion) -> None:
+    if load(draft.document).rollout.requires_replay and basis_of(draft) is None:
+        raise ReplayRequired("This policy is published after a replay of the draft as it is. Replay it first.")
 
 
 def _require_unchanged(draft: PolicyVersion | None, replacing: str | None) -> None:

@@ -170,6 +170,7 @@ class Rollout:
     when: Condition | None = None
     reviewers: str | None = None
     shadow: bool = False
+    requires_replay: bool = False
     limits: Limits | None = None
     promote: Promotion | None = None
 

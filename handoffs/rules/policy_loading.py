@@ -236,6 +236,7 @@ class _Builder:
             when=self.conditions.get("rollout.when"),
             reviewers=section.get("reviewers"),
             shadow=section.get("shadow", False),
+            requires_replay=section.get("requires_replay", False),
             limits=_limits(section["limits"]) if section.get("limits") else None,
             promote=_promotion(section["promote"]) if section.get("promote") else None,
         )

@@ -11,6 +11,7 @@ def rollout() -> Schema:
             "when": condition("Only for cases like this", null=True),
             "reviewers": {**role("Only this role gets them, as a pilot"), "type": ["string", "null"]},
             "shadow": flag("People decide while the automation's own answer is held back"),
+            "requires_replay": flag("Publishing needs a finished replay of the document as it is (default false)"),
             "limits": _limits(),
             "promote": _promotion(),
         }

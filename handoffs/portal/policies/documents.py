@@ -16,7 +16,7 @@ READING_ORDER = """
     reason second_person answers outcome as label currency sensitive summary fields require documents calendar
     accept_within resolve_within reminders escalation cut_off idle_release receipt_within on_failure always_when percent
     reviewers shadow limits promote min_cases override_percent cut_off_percent failed_recovery_percent mtta
-    agreement_percent kappa second_look unopened_documents
+    agreement_percent kappa second_look unopened_documents requires_replay
 """.split()  # noqa: SIM905 - sixty quoted names would not read better
 RANKS = {name: rank for rank, name in enumerate(READING_ORDER)}
 SHORT_CHARACTERS = 150

@@ -16,6 +16,7 @@ from handoffs.portal.policies.documents import to_yaml
 from handoffs.portal.policies.parts import sections_of
 from handoffs.queries import versions
 from handoffs.queries.policies import telling_warnings
+from handoffs.queries.replay_reports import basis_of
 
 
 def managed(request: HttpRequest, key: str) -> Workflow:
@@ -45,6 +46,7 @@ def policy(request: HttpRequest, key: str, number: int | None = None) -> HttpRes
     history = versions.editions(workflow)
     values = {
         "sections": sections_of(version.document),
+        "basis": basis_of(version),
         "history": history,
         "warnings": telling_warnings(version) if version.status == PolicyStatus.LIVE else (),
         "draft": next((edition for edition in history if edition.status == PolicyStatus.DRAFT), None),

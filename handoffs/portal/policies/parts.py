@@ -252,6 +252,8 @@ def _rollout(document: Part, words: Words) -> Iterator[Item]:
     yield Item(noun="Among", name="", key="when", sentence=said)
     yield Item(noun="Pilot role", name="", key="reviewers", sentence=str(rollout.get("reviewers") or "none"))
     yield Item(noun="Shadow", name="", key="shadow", sentence=yes_no(rollout.get("shadow")))
+    if rollout.get("requires_replay"):
+        yield Item(noun="Replay", name="", key="requires_replay", sentence="required before publishing")
     yield from _named(rollout, "limits", "Steps back when")
     yield from _named(rollout, "promote", "Promoted from")
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from handoffs.actions import policies
-from handoffs.actions.policies import DraftChanged
+from handoffs.actions.policies import DraftChanged, ReplayRequired
 from handoffs.errors import Invalid, PolicyInvalid
 from handoffs.models import PolicyVersion, Workflow
 from handoffs.portal.doors import change, move
@@ -24,6 +24,7 @@ from handoffs.portal.policies.shapes import BY_KEY, section_of
 from handoffs.portal.policies.trying import run_of
 from handoffs.queries import versions
 from handoffs.queries.policies import draft_of, telling_warnings
+from handoffs.queries.replay_reports import basis_of
 from handoffs.rules.policy_loading import load
 from handoffs.rules.problems import Problem
 
@@ -71,6 +72,8 @@ def publish(request: HttpRequest, key: str) -> HttpResponse:
     except DraftChanged as changed:
         draft = versions.required_draft(workflow)
         return _confirm(request, workflow, draft, reason=reason, refusal=changed.message, status=409)
+    except ReplayRequired as required:
+        return _confirm(request, workflow, draft, reason=reason, refusal=required.message, status=409)
     except PolicyInvalid:
         return _confirm(request, workflow, draft, reason=reason, status=400)
     except Invalid as invalid:
@@ -96,6 +99,8 @@ def _confirm(
         "changes": differences(live.document, draft.document) if live else (),
         "run": run_of(workflow, load(draft.document)) if loads else None,
         "base": digest_of(draft.document),
+        "basis": basis_of(draft),
+        "requires_replay": loads and load(draft.document).rollout.requires_replay,
         "now": timezone.now(),
         **said,
     }

@@ -249,5 +249,6 @@ ROLLOUT = Section(
             kind="condition",
             choices=(("none", "All cases"), *BUILDER),
         ),
+        Box(name="rollout.requires_replay", label="Publishing needs a replay of the draft as it is", kind="check"),
     ),
 )
