@@ -38,14 +38,14 @@ FROM (
 ) AS made;
 INSERT INTO handoffs_case (id, workflow_id, reference, first_attempted_at, attempts_count)
     SELECT case_id, workflow_id, 'CASE-' || n, opened_at, 1 FROM lives;
-INSERT INTO handoffs_handoff SELECT filled.* FROM lives, (SELECT * FROM handoffs_handoff LIMIT 1) AS newest,
-    LATERAL jsonb_populate_record(newest, jsonb_build_object(
+INSERT INTO handoffs_handoff SELECT filled.* FROM lives, (SELECT h AS kept FROM handoffs_handoff AS h LIMIT 1) AS newest,
+    LATERAL jsonb_populate_record(newest.kept, jsonb_build_object(
         'id', lives.id, 'number', 1000000 + lives.n, 'case_id', lives.case_id, 'workflow_id', lives.workflow_id,
         'role_id', lives.role_id, 'opened_at', lives.opened_at, 'accepted_at', lives.accepted_at, 'updated_at',
         coalesce(lives.resolved_at, lives.opened_at), 'resolved_at', lives.resolved_at,
         'state', CASE WHEN lives.is_open THEN 'pending' ELSE 'resolved' END, 'holder_id', NULL)) AS filled;
-INSERT INTO handoffs_handofffact SELECT filled.* FROM lives, (SELECT * FROM handoffs_handofffact LIMIT 1) AS newest,
-    LATERAL jsonb_populate_record(newest, jsonb_build_object(
+INSERT INTO handoffs_handofffact SELECT filled.* FROM lives, (SELECT f AS kept FROM handoffs_handofffact AS f LIMIT 1) AS newest,
+    LATERAL jsonb_populate_record(newest.kept, jsonb_build_object(
         'handoff_id', lives.id, 'workflow_id', lives.workflow_id, 'role_id', lives.role_id,
         'opened_at', lives.opened_at, 'accepted_at', lives.accepted_at, 'taken_at', lives.accepted_at,
         'resolved_at', lives.resolved_at, 'accept_us', handoffs_us(lives.accepted_at - lives.opened_at),
@@ -57,7 +57,7 @@ INSERT INTO handoffs_handofffact SELECT filled.* FROM lives, (SELECT * FROM hand
         'was_returned', random() < 0.06, 'was_reopened', random() < 0.02, 'has_failed', random() < 0.01,
         'not_needed', random() < 0.07, 'by_clock', random() < 0.03, 'is_carried', NOT lives.is_open,
         'context_sufficed', CASE WHEN random() < 0.5 THEN random() < 0.9 END,
-        'policy_number', 1 + n * 9 / %(count)s, 'priority', 10 * (1 + n %% 4), 'decided_by_id', newest.decided_by_id,
+        'policy_number', 1 + n * 9 / %(count)s, 'priority', 10 * (1 + n %% 4), 'decided_by_id', (newest.kept).decided_by_id,
         'trigger', 'trigger_' || n %% 8,
         'outcome', CASE WHEN lives.is_open THEN '' ELSE 'outcome_' || n %% 5 END)) AS filled;
 ALTER TABLE handoffs_handoff ENABLE TRIGGER USER;

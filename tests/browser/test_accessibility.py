@@ -89,6 +89,8 @@ def test_every_page_that_a_manager_can_reach(look: Look, lea: User) -> None:
     audit = look(lea)
     visited = audit.crawl("/queue/")
     assert visited >= {"queue", "case", "policies", "policy", "team", "sla"}
+    assert visited >= {"metrics", "metrics_workflow", "metrics_handoffs", "metrics_compare"}
+    audit.visit("/metrics/?role=nobody&range=today")
     assert_nothing(audit.found)
 
 

@@ -16,7 +16,7 @@ from handoffs.queries.metrics.tables import Row
 ROWS_SHOWN = 30
 TREND = (
     "volume", "mtta", "mttr", "rework", "false_positives", "sla_accepted", "sla_resolved", "cut_off", "apply_time",
-    "context_score",
+    "recovery_failed", "context_score",
 )  # fmt: skip
 COLUMNS = (
     "volume", "mtta", "mttr", "rework", "false_positives", "sla_accepted", "sla_resolved", "cut_off", "context_score",
@@ -52,7 +52,7 @@ def tiles(scope: Scope, now_row: Row, before_row: Row, series: Sequence[Row], op
     values = now_row.values
     rate = f"{words.share_words(now_row.handoff_rate)} of {now_row.cases_count or 0:,} cases"
     failed = values["recovery_failed"]
-    late = [words.number_words(FIGURES["recovery_overdue"], values["recovery_overdue"].number) + " overdue"]
+    late, parked = (words.share_words(values[key].number) for key in ("recovery_overdue", "recovery_parked"))
     return [
         drawn.tile("volume", facts=[rate if now_row.cases_count else "no case first attempted"]),
         drawn.tile("mtta", facts=_percentile_words(values["mtta"])),
@@ -62,10 +62,8 @@ def tiles(scope: Scope, now_row: Row, before_row: Row, series: Sequence[Row], op
         drawn.tile("rework", facts=[_of(values["rework"], "resolved")]),
         drawn.tile("false_positives", facts=[_of(values["false_positives"], "resolved")]),
         drawn.tile("cut_off", facts=[_of(values["cut_off"], "resolved")]),
-        drawn.tile(
-            "apply_time",
-            facts=[f"{words.share_words(failed.number)} failed", *late] if failed.count else ["nothing to carry back"],
-        ),
+        drawn.tile("apply_time", facts=_percentile_words(values["apply_time"]) or ["nothing was carried back"]),
+        drawn.tile("recovery_failed", facts=[f"{late} overdue", f"{parked} parked"] if failed.count else []),
         drawn.tile("context_score", facts=[_of(values["context_score"], "answered")]),
         _open_tile(scope, open_now),
     ]
@@ -132,10 +130,12 @@ def breakdown(scope: Scope, by: str, *, now: datetime) -> dict[str, Any]:
 
 def compared(one: Row, other: Row) -> list[dict[str, Any]]:
     """Every figure of two rows side by side, with what changed from the first to the second."""
-    rows = [_compared(figure, one.values[key], other.values[key]) for key, figure in FIGURES.items()]
-    for index, word in enumerate(PERCENTILE_WORDS):
-        for key in ("mtta", "mttr"):
-            rows.append(_compared_percentile(FIGURES[key], word, index, one.values[key], other.values[key]))
+    rows = []
+    for key, figure in FIGURES.items():
+        pair = (one.values[key], other.values[key])
+        rows.append(_compared(figure, *pair))
+        if key in ("mtta", "mttr"):
+            rows += [_compared_percentile(figure, index, *pair) for index in range(len(PERCENTILE_WORDS))]
     return rows
 
 
@@ -150,9 +150,9 @@ def _compared(figure: Figure, one: Value, other: Value) -> dict[str, Any]:
     }
 
 
-def _compared_percentile(figure: Figure, word: str, index: int, one: Value, other: Value) -> dict[str, Any]:
+def _compared_percentile(figure: Figure, index: int, one: Value, other: Value) -> dict[str, Any]:
     taken = [Value(number=value.percentiles[index] if value.percentiles else None) for value in (one, other)]
-    return {**_compared(figure, *taken), "label": f"{figure.label}, {word}"}
+    return {**_compared(figure, *taken), "label": f"{figure.label}, {PERCENTILE_WORDS[index]}"}
 
 
 class _Drawing:

@@ -46,14 +46,15 @@ def compare(request: HttpRequest) -> HttpResponse:
         row["one_url"] = words.behind_url(one, row["key"]) if row["one"] != words.NOTHING else ""
         row["other_url"] = words.behind_url(other, row["key"]) if row["other"] != words.NOTHING else ""
     chosen = _chosen_workflow(scope)
+    versions = _versions(chosen) if chosen else []
     values = {
         "scope": scope,
         "rows": rows,
         "labels": labels,
         "workflow": chosen,
-        "versions": _versions(chosen) if chosen else [],
-        "first": request.GET.get("policy", ""),
-        "second": request.GET.get("against", ""),
+        "versions": versions,
+        "first": request.GET.get("policy") or "".join(map(str, versions[1:2])),
+        "second": request.GET.get("against") or "".join(map(str, versions[:1])),
         "days": _days(one),
         "other_days": _days(other),
         "workflows": _workflows(request),

@@ -88,10 +88,10 @@ def behind_url(scope: Scope, figure: str, part: str = "", *, by: str = "", key: 
 
 
 def window_words(window: Window) -> str:
-    """`24 Oct – 22 Nov 2026`, with times where it does not begin and end with a day."""
+    """`24 Oct – 22 Nov 2026`: its first and its last day; with times where it is shorter than two days."""
     start, end = window.start.astimezone(window.zone), window.end.astimezone(window.zone)
     last = end - timedelta(microseconds=1)
-    if (start.hour, start.minute) != (0, 0):
+    if (start.hour, start.minute) != (0, 0) and end - start < timedelta(days=2):
         return f"{start.day} {start:%b %Y %H:%M} – {end.day} {end:%b %Y %H:%M}"
     if start.date() == last.date():
         return f"{start.day} {start:%B %Y}"
