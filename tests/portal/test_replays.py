@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from handoffs.actions import policies, replay_runs, replays
 from handoffs.actions.replays import Order
 from handoffs.models import Attempt, Handoff, PolicyVersion, Replay, ReplayedAttempt
+from handoffs.rules.canonical import sha256_of
 from tests.factories import CLEAN, DEAR, HandoffFactory, post
 from tests.policies import changed
 
@@ -248,3 +249,22 @@ def test_nothing_but_the_replay_is_written(as_, past, lea, now):
     as_(lea).post("/replays/new/", form())
     finish(Replay.objects.get(), now)
     assert (Attempt.objects.count(), Handoff.objects.count(), Handoff.history.count()) == before
+
+
+# --- publishing on the strength of it -------------------------------------------------------------------------------
+
+
+def test_the_publish_page_asks_for_a_replay_and_then_links_it(as_, past, lea, now):
+    asks = changed(("rollout", {"requires_replay": True}))
+    draft = policies.save_draft("invoice-matching", asks, author=lea, now=now)
+    client, url = as_(lea), "/policies/invoice-matching/draft/publish/"
+    form = {"reason": "Read the replay", "base": sha256_of(draft.document)}
+    asked = client.post(url, form)
+    assert asked.status_code == 409
+    assert "Replay it first" in text(asked)
+    assert "/replays/new/?workflow=invoice-matching&amp;version=2" in text(asked)
+    replay = finish(replays.order_stored(Order(version=draft), from_at=None, until_at=None, by=lea, now=now), now)
+    assert f"/replays/{replay.pk}/" in text(client.get(url))
+    assert client.post(url, form).status_code == 302
+    assert "Published on the strength of a replay" in text(client.get("/policies/invoice-matching/"))
+    assert "so it stays" in text(client.get(f"/replays/{replay.pk}/"))
