@@ -96,6 +96,7 @@ class CaseView:
         self.root_cause = page.package["root_cause"]
         self.reasons = page.triggers
         self.similar = page.similar
+        self.actions = page.actions
 
     @property
     def route(self) -> str:

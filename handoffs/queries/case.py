@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from handoffs.choices import DecisionStatus, Event, Mode, State
-from handoffs.models import ContextRevision, Decision, Handoff, Note, Recovery, ShadowProposal
+from handoffs.choices import DecisionStatus, Event, Mode, Pattern, State
+from handoffs.models import Attempt, ContextRevision, Decision, Handoff, Note, Recovery, ShadowProposal
 from handoffs.queries.policies import policy_of
 from handoffs.queries.precedent import SimilarCase, similar_to
 from handoffs.rules.policy import Policy
@@ -15,6 +15,7 @@ from handoffs.rules.shadow import veil_for
 
 HISTORY_LIMIT = 300
 NOTES_LIMIT = 200
+ACTIONS_LIMIT = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,16 @@ class TrailRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActionTaken:
+    """Something that an automation did by itself, and whether it said how to undo that."""
+
+    at: datetime
+    by: str
+    summary: str
+    can_be_undone: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class CasePage:
     """One handoff with its current context, its policy, its trail, and what became of its decision."""
 
@@ -44,6 +55,7 @@ class CasePage:
     recoveries: tuple[Recovery, ...]
     similar: tuple[SimilarCase, ...]
     next_role: str
+    actions: tuple[ActionTaken, ...] = ()
     proposal: ShadowProposal | None = None
 
     def last(self, *events: Event) -> TrailRow | None:
@@ -70,6 +82,19 @@ def case_page(handoff: Handoff, *, visible: Any) -> CasePage:
         recoveries=recoveries_of(decision),
         similar=similar_to(handoff, package, visible=visible),
         next_role=step[1].role if step else "",
+        actions=_actions(handoff),
+    )
+
+
+def _actions(handoff: Handoff) -> tuple[ActionTaken, ...]:
+    """What the automation did before anybody looked, the first first; in shadow that would tell its own answer."""
+    if handoff.pattern != Pattern.SUPERVISED or handoff.mode == Mode.SHADOW:
+        return ()
+    acted = Attempt.objects.filter(handoff=handoff, action_taken__isnull=False).order_by("received_at")
+    told = acted.values_list("received_at", "automation__username", "action_taken")[:ACTIONS_LIMIT]
+    return tuple(
+        ActionTaken(at=at, by=by, summary=action.get("summary") or "", can_be_undone=bool(action.get("undo")))
+        for at, by, action in told
     )
 
 

@@ -92,6 +92,35 @@ class InvoiceMatcher:
             process.wait(timeout=30)
 
 
+class Bot:
+    """One of the other example automations, with a file of its own."""
+
+    def __init__(
+        self, example: str, folder: Path, desk_url: str, token: str, workflow: Workflow, columns: str, *options: str
+    ) -> None:
+        self.run = RUN.parents[1] / example / "run"
+        self.folder, self.columns, self.options = folder, columns, options
+        self.environment = os.environ | {
+            "DESK_URL": desk_url,
+            "DESK_TOKEN": token,
+            "DESK_WEBHOOK_SECRET": workflow.callback_secret,
+            f"{example.upper()}_DIR": str(folder / "books"),
+        }
+
+    @contextmanager
+    def running(self, *lines: str) -> Iterator[None]:
+        """At work on `lines` of its CSV."""
+        (self.folder / "work.csv").write_text("\n".join([self.columns, *lines]) + "\n")
+        command = [self.run, "--file", "work.csv", "--every", "0", *self.options]
+        with (self.folder / "bot.log").open("ab") as log:
+            process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
 INVOICE_COLUMNS = (
     "invoice_number,vendor,po_number,sku,description,quantity,unit_price,vendor_notes,vendor_desk_answer,vendor_desk_po"
 )
