@@ -23,13 +23,14 @@ MANAGER_PAGES = (
     ("team", "users", "Team"),
     ("sla", "hourglass", "SLA"),
     ("policies", "sliders-horizontal", "Policies"),
+    ("tuning", "signal-medium", "Tuning"),
     ("replays", "refresh-cw", "Replays"),
     ("rollouts", "route", "Rollout"),
     ("deliveries", "send", "Deliveries"),
     ("messages", "bell", "Sent mail"),
 )
 
-IN_SECTIONS = frozenset({"policies", "replays", "rollouts", "metrics"})
+IN_SECTIONS = frozenset({"policies", "replays", "rollouts", "metrics", "tuning"})
 """Pages of the menu that have pages of their own beneath them."""
 
 

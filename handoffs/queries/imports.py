@@ -1,31 +1,18 @@
 """Imports of past handoffs as people read them: which there are, how far they have come, what was odd."""
 
-import uuid
 from collections.abc import Iterable, Iterator
 
 from django.db.models import QuerySet
 
-from accounts.models import User
-from handoffs import access
-from handoffs.errors import NotThere
-from handoffs.models import HistoryImport
+from handoffs.models import HistoryImport, Workflow
 
 IMPORTS_SHOWN = 100
 PROBLEMS_SHOWN = 200
 
 
-def imports_for(user: User) -> QuerySet[HistoryImport]:
-    """The imports into workflows that the user manages, newest first."""
-    managed = access.managed_workflows(user)
-    return HistoryImport.objects.filter(workflow__in=managed).select_related("workflow", "started_by")
-
-
-def import_for(user: User, import_id: uuid.UUID) -> HistoryImport:
-    """One import that the user may see. Raises NotThere."""
-    found = imports_for(user).filter(pk=import_id).first()
-    if found is None:
-        raise NotThere("There is no such import into a workflow that you manage.")
-    return found
+def imports_into(workflows: QuerySet[Workflow]) -> QuerySet[HistoryImport]:
+    """The imports into some workflows, newest first."""
+    return HistoryImport.objects.filter(workflow__in=workflows).select_related("workflow", "started_by")
 
 
 def oddities(found: HistoryImport) -> Iterator[str]:
