@@ -131,7 +131,7 @@ def test_a_large_refund_is_paid_at_once_looked_at_and_taken_back(
         go(page.get_by_role("button", name="Decide"))
         expect(page.get_by_text(re.compile(r"^Rolled back after \d+\.\d s"))).to_be_visible()
         assert Attempt.objects.get(case__reference=small).verdict == "proceed"
-    assert handoff.attempts.get().action_taken["undo"]["amount"] == "180.00"
+    assert handoff.attempts.get().action_taken["undo"]["refund"] == "RF-big"
 
 
 def test_what_nobody_reviews_is_confirmed_at_the_cut_off(
