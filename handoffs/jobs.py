@@ -25,7 +25,6 @@ from handoffs.actions import (
     rollout,
 )
 from handoffs.models import Delivery, Message, Notification, SweepHeartbeat
-from handoffs.queries import team
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +32,7 @@ REPLAY_SLICE_SECONDS = 1.5
 """How long a worker leaves deliveries alone for a replay."""
 
 IMPORT_SECONDS = 1.0
+FIRING_SECONDS = 5.0
 
 
 def deliver() -> int:
@@ -83,7 +83,7 @@ def sweep() -> dict[str, int]:
     """
     now = timezone.now()
     done = {
-        "steps": _each(escalation.due_ids(now=now), _fire_step),
+        "steps": _fire_due(now),
         "overdue_receipts": receipts.note_overdue(now=now),
         "handed_over": _apart(availability.hand_over_due, now),
         "moved": _apart(calendars.move_due, now),
@@ -101,9 +101,21 @@ def sweep() -> dict[str, int]:
     return done
 
 
-def _each(ids: list[Any], act: Callable[[Any, datetime], Any]) -> int:
-    with team.one_roster():
-        return sum(bool(act(one, timezone.now())) for one in ids)
+def _fire_due(now: datetime) -> int:
+    """One step of everything that is due, in batches; after FIRING_SECONDS the rest waits for the next pass."""
+    until = time.monotonic() + FIRING_SECONDS
+    due = escalation.due_ids(now=now)
+    batches = (due[at : at + escalation.BATCH_ROWS] for at in range(0, len(due), escalation.BATCH_ROWS))
+    return sum(_fire_batch(batch) for batch in batches if time.monotonic() < until)
+
+
+def _fire_batch(handoff_ids: list[Any]) -> int:
+    """A batch that one of them spoils is fired one by one."""
+    try:
+        return escalation.fire_many(handoff_ids, now=timezone.now())
+    except Exception as error:
+        logger.warning("batch_failed: %s", error, extra={"steps": len(handoff_ids)})
+        return sum(_fire_step(one, timezone.now()) for one in handoff_ids)
 
 
 def _apart(act: Callable[..., int], now: datetime) -> int:

@@ -8,7 +8,7 @@ from django.db import connection, models
 
 from handoffs.choices import Event
 from handoffs.errors import NotPossibleNow
-from handoffs.models import Actor, Handoff
+from handoffs.models import Actor, Handoff, gathering
 from handoffs.models import rows as table_rows
 from handoffs.models.audit import GENESIS_DIGEST
 
@@ -56,6 +56,8 @@ def record(
     before = handoff.version
     row = _next_row(handoff, event, actor=actor, now=now, reason=reason, details=details or {})
     handoff.version, handoff.updated_at = before + 1, now
+    if not only_if and gathering.takes_change(handoff, CHANGING_COLUMNS, version=before):
+        return gathering.takes_new([row, *rows])
     where = f"version = %s AND {only_if}" if only_if else "version = %s"
     written = table_rows.update_and_insert(handoff, CHANGING_COLUMNS, where=where, params=[before], rows=[row, *rows])
     if not written and not only_if:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
@@ -26,6 +25,7 @@ from handoffs.errors import (
 )
 from handoffs.models import CLOCK, Actor, Decision, Handoff, SecondLook
 from handoffs.models.handoff import HandoffQuerySet
+from handoffs.queries import team
 from handoffs.queries.clocks import calendar_of
 from handoffs.queries.policies import policy_of
 from handoffs.queries.representation import rfc3339
@@ -166,7 +166,7 @@ def let_go(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
 def move_up(handoff: Handoff, index: int, step: EscalationStep, *, by: Actor, reason: str, now: datetime) -> None:
     """To the role of step `index` of the chain, level + 1; the caller holds the row lock."""
     before = handoff.role.name
-    target = Group.objects.get(name=step.role)
+    target = team.role_called(step.role)
     priority = PRIORITY_RANKS[step.priority] if step.priority else None
     handoff.escalate(to=target, priority=max(priority, handoff.priority) if priority else None)
     handoff.steps_done = [*handoff.steps_done, routing.escalation_key(index)]

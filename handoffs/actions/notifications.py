@@ -3,15 +3,18 @@
 One row per handoff, step, person and channel: telling twice is telling once.
 """
 
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
+from functools import cache, partial
 
 from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
 from handoffs.choices import OVERTAKEN_KINDS, Channel, MessageState, NoticeKind
-from handoffs.models import Handoff, NoticeSettings, Notification
+from handoffs.models import Handoff, NoticeSettings, Notification, gathering
+from handoffs.models import rows as table_rows
 from handoffs.queries import team
 from handoffs.rules import notices
 from handoffs.rules.notices import About, Words
@@ -44,10 +47,11 @@ def tell(
 
     A repeated telling of the same step changes nothing. `people` come from `queries.team`.
     """
+    words = cache(words)
     base = {"handoff": handoff, "step": _of_this_round(handoff, step), "kind": kind, "created_at": now}
     rows = [row for person in people for row in _to_person(person, base, words)]
     rows += _to_channels(handoff, people, role_ids, base, words)
-    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    table_rows.insert_new(rows)
     return len(rows)
 
 
@@ -62,14 +66,24 @@ def overtake(handoff: Handoff, *, now: datetime) -> None:
         supersede(handoff, OVERTAKEN_KINDS, now=now)
 
 
-def supersede(handoff: Handoff, kinds: Iterable[NoticeKind], *, now: datetime) -> int:
-    """Nobody needs to hear any more what was not read or sent yet; returns how many rows that were."""
+def supersede(handoff: Handoff, kinds: Iterable[NoticeKind], *, now: datetime) -> None:
+    """Nobody needs to hear any more what was not read or sent yet."""
+    wanted = frozenset(kinds)
+    for notice in gathering.waiting(Notification):
+        if notice.handoff_id == handoff.pk and notice.kind in wanted:
+            notice.superseded_at = now
+    gathering.together(f"supersede {sorted(wanted)}", handoff.pk, partial(_supersede, wanted, now))
+
+
+def _supersede(kinds: frozenset[NoticeKind], now: datetime, handoff_ids: list[uuid.UUID]) -> None:
     still_to_come = Q(channel=Channel.IN_APP, read_at=None) | (
         ~Q(channel=Channel.IN_APP) & ~Q(message__state=MessageState.SENT)
     )
-    stale = Notification.objects.filter(still_to_come, handoff=handoff, kind__in=list(kinds), superseded_at=None)
-    ids = list(stale.values_list("pk", flat=True))
-    return Notification.objects.filter(pk__in=ids).update(superseded_at=now) if ids else 0
+    about_them = Notification.objects.filter(handoff__in=handoff_ids, kind__in=kinds, superseded_at=None)
+    ids = list(about_them.filter(still_to_come).values_list("pk", flat=True))
+    if ids:
+        in_order = Notification.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
+        Notification.objects.filter(pk__in=list(in_order.values_list("pk", flat=True))).update(superseded_at=now)
 
 
 @transaction.atomic(durable=True)
@@ -81,7 +95,9 @@ def mark_read(notice: Notification, *, now: datetime) -> None:
 @transaction.atomic(durable=True)
 def mark_all_read(person: User, *, until: datetime, now: datetime) -> int:
     """The person has seen all that came up to `until`; returns how many those were."""
-    return Notification.objects.unread().filter(person=person, created_at__lte=until).update(read_at=now)
+    unread = Notification.objects.unread().filter(person=person, created_at__lte=until)
+    in_order = unread.order_by("pk").select_for_update()  # as the sweep locks them that says they are stale
+    return Notification.objects.filter(pk__in=[notice.pk for notice in in_order.only("pk")]).update(read_at=now)
 
 
 @transaction.atomic(durable=True)

@@ -7,7 +7,7 @@ from typing import Any
 from handoffs.actions import doorbell
 from handoffs.choices import DEFAULT_WEBHOOK_TYPES, DeliveryState, RecoveryState, WebhookType
 from handoffs.models import Attempt, Decision, Delivery, Endpoint, Handoff, Recovery, rows
-from handoffs.queries import undo
+from handoffs.queries import lookups, undo
 from handoffs.queries.policies import policy_of
 from handoffs.queries.representation import decision_json, handoff_json, package_of, remember_decision, rfc3339
 
@@ -79,7 +79,8 @@ def _queue(
     recoveries: list[Recovery],
 ) -> None:
     """Write recoveries and deliveries, and ring. Messages bear the number of the trail's row that they tell of."""
-    endpoints = rows.select(Endpoint, SUBSCRIBED, [handoff.workflow_id, kind.value])
+    wanted = [handoff.workflow_id, kind.value]
+    endpoints = lookups.once(("endpoints", *wanted), lambda: rows.select(Endpoint, SUBSCRIBED, wanted))
     deliveries = [
         Delivery(
             handoff=handoff,

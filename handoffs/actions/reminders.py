@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
-from accounts.models import Role, User
+from accounts.models import User
 from handoffs.actions import notifications
 from handoffs.choices import NoticeKind, ReminderAnchor, ReminderTo
 from handoffs.models import Handoff, Recovery
@@ -42,8 +42,7 @@ def say_escalated(
     handoff: Handoff, rung: EscalationStep, index: int, *, from_role: str, reason: str, now: datetime
 ) -> None:
     """Tell the available people of the role that it moved to, and of the roles that the policy says to tell."""
-    told_roles = Role.objects.filter(name__in=rung.tell).values_list("pk", flat=True) if rung.tell else ()
-    role_ids = [handoff.role_id, *told_roles]
+    role_ids = [handoff.role_id, *team.role_ids_called(rung.tell)]
     about = notifications.about(handoff)
     due_at = handoff.resolve_by
     notifications.tell(
@@ -157,7 +156,8 @@ def _due_at(handoff: Handoff, anchor: ReminderAnchor) -> datetime | None:
 
 def _told_as_people(people: Iterable[User]) -> list[User]:
     """Read again with how they like to be told; who left the house is not told."""
-    return list(team.people().filter(pk__in=[person.pk for person in people]))
+    found = (team.known(person.pk) for person in people)
+    return [person for person in found if person is not None]
 
 
 def _each_once(people: Iterable[User]) -> list[User]:

@@ -8,6 +8,8 @@ from django.db import connection, models
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.fields import Field
 
+from handoffs.models import gathering
+
 Row = TypeVar("Row", bound=models.Model)
 ColumnValues = tuple[list[str], list[Any]]
 Part = tuple[Any, type[models.Model], Sequence[Any]]
@@ -19,11 +21,17 @@ def insert(*rows: models.Model) -> None:
 
     Values that the database makes (identities, numbers) are not read back. No signals are sent.
     """
-    if rows:
+    if rows and not gathering.takes_new(rows):
         parts = [_insertion(row, "VALUES ({})") for row in rows]
         _execute(" ".join([_with([sql for sql, _ in parts[:-1]]), parts[-1][0]]), [v for _, vs in parts for v in vs])
         for row in rows:
             row._state.adding = False
+
+
+def insert_new(rows: Sequence[models.Model]) -> None:
+    """Store those of the rows that are not there yet, and leave alone those that are."""
+    if rows and not gathering.takes_new(rows, once_only=True):
+        gathering.insert_many(rows, once_only=True)
 
 
 def update_and_insert(

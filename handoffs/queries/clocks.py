@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from handoffs.models import BusinessCalendar
 from handoffs.models.calendar import HOLIDAY_YEARS_AHEAD
+from handoffs.queries import lookups
 from handoffs.rules.calendars import ALWAYS, Calendar
 
 
@@ -14,6 +15,10 @@ def calendar_of(key: str, *, year: int) -> Calendar:
     """
     if key == ALWAYS.key:
         return ALWAYS
+    return lookups.once(("calendar", key, year), lambda: _calendar_of(key, year))
+
+
+def _calendar_of(key: str, year: int) -> Calendar:
     row = BusinessCalendar.objects.get(key=key)
     latest = row.history.values_list("history_id", flat=True).first()
     return _rules(key, latest, year + HOLIDAY_YEARS_AHEAD)

@@ -1,10 +1,7 @@
 """Who is there: the people of roles, the managers of workflows, who is away and who covers for them."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import connection
@@ -12,9 +9,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from handoffs.models import Absence, Handoff, NotificationChannel, PolicyVersion
+from handoffs.queries import lookups
 
 MANAGER_PERMISSION = "manage_workflow"
-_ROSTER: ContextVar[dict[tuple[Any, ...], list[Any]] | None] = ContextVar("roster", default=None)
 
 
 STAFFED = """EXISTS (
@@ -32,42 +29,31 @@ def people() -> QuerySet[User]:
     return User.objects.filter(is_active=True, kind=User.Kind.PERSON).select_related("notice_settings")
 
 
+def known(person_id: int) -> User | None:
+    """The person, read again with how they like to be told; None for who left the house."""
+    return lookups.once(("person", person_id), lambda: people().filter(pk=person_id).first())
+
+
 def available(*, now: datetime) -> QuerySet[User]:
     """Active people who are not away."""
     return people().exclude(Exists(Absence.objects.at(now).filter(person=OuterRef("pk"))))
 
 
-@contextmanager
-def one_roster() -> Iterator[None]:
-    """Look people and channels of the same roles up once in this block: for a batch of steps that fires at once."""
-    token = _ROSTER.set({})
-    try:
-        yield
-    finally:
-        _ROSTER.reset(token)
-
-
 def available_of(role_ids: Iterable[int], *, now: datetime) -> list[User]:
     """Who can work for any of the roles now, each once."""
     ids = frozenset(role_ids)
-    return _once(("people", ids), lambda: _available_of(ids, now))
+    return lookups.once(("people", ids), lambda: _available_of(ids, now))
 
 
 def channels_of(people: Iterable[User], role_ids: Iterable[int]) -> list[NotificationChannel]:
     """The enabled channels of these people and roles."""
     persons, roles = frozenset(person.pk for person in people), frozenset(role_ids)
+    return lookups.once(("channels", persons, roles), lambda: _channels_of(persons, roles))
+
+
+def _channels_of(persons: frozenset[int], roles: frozenset[int]) -> list[NotificationChannel]:
     wanted = Q(person__in=persons) | Q(role__in=roles)
-    enabled = NotificationChannel.objects.filter(wanted, is_enabled=True).select_related("person")
-    return _once(("channels", persons, roles), lambda: list(enabled))
-
-
-def _once(key: tuple[Any, ...], look_up: Callable[[], list[Any]]) -> list[Any]:
-    roster = _ROSTER.get()
-    if roster is None:
-        return look_up()
-    if key not in roster:
-        roster[key] = look_up()
-    return roster[key]
+    return list(NotificationChannel.objects.filter(wanted, is_enabled=True).select_related("person"))
 
 
 def _available_of(role_ids: Iterable[int], now: datetime) -> list[User]:
@@ -77,6 +63,10 @@ def _available_of(role_ids: Iterable[int], now: datetime) -> list[User]:
 
 def is_staffed(role_id: int, *, now: datetime) -> bool:
     """Whether anybody can work for the role now."""
+    return lookups.once(("staffed", role_id), lambda: _is_staffed(role_id, now))
+
+
+def _is_staffed(role_id: int, now: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {STAFFED} FROM auth_group WHERE id = %s", [now, now, role_id])  # noqa: S608
         return any(staffed for (staffed,) in cursor.fetchall())
@@ -97,6 +87,20 @@ def role_to_open_for(name: str, *, now: datetime) -> tuple[Group, bool, int]:
     return Group(pk=role_id, name=name), staffed, number
 
 
+def role_called(name: str) -> Group:
+    """The role with that name. Raises Group.DoesNotExist."""
+    return lookups.once(("role", name), lambda: Group.objects.get(name=name))
+
+
+def role_ids_called(names: Sequence[str]) -> list[int]:
+    """The ids of the roles with these names."""
+    return lookups.once(("roles", *names), lambda: _role_ids_called(names)) if names else []
+
+
+def _role_ids_called(names: Sequence[str]) -> list[int]:
+    return list(Group.objects.filter(name__in=names).order_by("pk").values_list("pk", flat=True))
+
+
 def staffed_role_names(names: Iterable[str], *, now: datetime) -> frozenset[str]:
     """Those of the roles that somebody can work for now."""
     found = available(now=now).select_related(None).filter(groups__name__in=list(names))
@@ -105,14 +109,17 @@ def staffed_role_names(names: Iterable[str], *, now: datetime) -> frozenset[str]
 
 def managers_of(handoff: Handoff) -> list[User]:
     """The managers of the handoff's workflow; where it has none, the operators."""
+    return lookups.once(("managers", handoff.workflow_id), lambda: _managers_of(handoff) or operators())
+
+
+def _managers_of(handoff: Handoff) -> list[User]:
     live = PolicyVersion.objects.filter(workflow=handoff.workflow_id, status="live").values_list(
         "role_names", flat=True
     )
     names = next(iter(live), [])
     may_manage = Q(groups__permissions__codename=MANAGER_PERMISSION) | Q(user_permissions__codename=MANAGER_PERMISSION)
     of_roles = User.groups.through.objects.filter(user_id=OuterRef("pk"), group__name__in=names)
-    found = people().filter(may_manage).filter(Exists(of_roles)).order_by("pk").distinct()
-    return list(found) or operators()
+    return list(people().filter(may_manage).filter(Exists(of_roles)).order_by("pk").distinct())
 
 
 def operators() -> list[User]:
@@ -127,6 +134,10 @@ def absence_of(person: User, *, now: datetime) -> Absence | None:
 
 def cover_of(person: User, *, now: datetime) -> User | None:
     """Who covers for an absent person and is there; None where nobody does."""
+    return lookups.once(("cover", person.pk), lambda: _cover_of(person, now))
+
+
+def _cover_of(person: User, now: datetime) -> User | None:
     absence = absence_of(person, now=now)
     if absence is None or absence.cover_id is None:
         return None

@@ -4,7 +4,7 @@ Durations count from the start of the clock in the SLA's calendar and skip the p
 the same facts under the same policy always give the same ladder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -80,11 +80,7 @@ def ladder(sla: Sla, calendar: Calendar, clock: ClockFacts) -> tuple[Step, ...]:
     cut-off comes first, then escalation, idle release and reminders. What could only fire after the cut-off is left
     out. Raises CalendarNeverOpens.
     """
-    steps = sorted(_steps(sla, calendar, clock), key=_order)
-    outstanding = [step for step in steps if _outstanding(step, clock)]
-    kinds = [step.kind for step in outstanding]
-    end = kinds.index(StepKind.CUT_OFF) + 1 if StepKind.CUT_OFF in kinds else len(kinds)
-    return tuple(outstanding[:end])
+    return _in_order(_steps(sla, calendar, clock), clock)
 
 
 def next_step(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime | None = None) -> Step | None:
@@ -93,13 +89,19 @@ def next_step(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime 
     With `now`, the step to fire in this pass: a cut-off that is due goes before all that is older, and reminders that
     `superseded` names are passed over.
     """
-    steps = ladder(sla, calendar, clock)
     if now is None:
-        return next(iter(steps), None)
+        return next(iter(ladder(sla, calendar, clock)), None)
+    return due_now(sla, calendar, clock, now=now)[1]
+
+
+def due_now(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime) -> tuple[tuple[str, ...], Step | None]:
+    """What `superseded` and `next_step` say at `now`, in one look at the ladder."""
+    every = tuple(_steps(sla, calendar, clock))
+    steps = _in_order(every, clock)
+    stale = _superseded(every, steps, now)
     if steps and steps[-1].kind is StepKind.CUT_OFF and is_due(steps[-1], now):
-        return steps[-1]
-    stale = superseded(sla, calendar, clock, now=now)
-    return next((step for step in steps if step.key not in stale), None)
+        return stale, steps[-1]
+    return stale, next((step for step in steps if step.key not in stale), None)
 
 
 def is_due(step: Step, now: datetime) -> bool:
@@ -114,12 +116,7 @@ def superseded(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime
     after an outage people hear only the latest. Steps of the same moment do not supersede each other, and an idle
     release supersedes nothing.
     """
-    moments = [step.due_at for step in _steps(sla, calendar, clock) if step.kind is not StepKind.IDLE_RELEASE]
-    latest_due_at = max((moment for moment in moments if moment <= now), default=None)
-    if latest_due_at is None:
-        return ()
-    reminders = (step for step in ladder(sla, calendar, clock) if step.kind is StepKind.REMIND)
-    return tuple(step.key for step in reminders if step.due_at < latest_due_at)
+    return due_now(sla, calendar, clock, now=now)[0]
 
 
 def status(due: DueTimes, clock: ClockFacts, *, now: datetime) -> SlaStatus:
@@ -189,6 +186,23 @@ def _order(step: Step) -> tuple[datetime, int, int]:
 
 def _outstanding(step: Step, clock: ClockFacts) -> bool:
     return step.kind is StepKind.IDLE_RELEASE or step.key not in clock.steps_done
+
+
+def _in_order(every: Iterable[Step], clock: ClockFacts) -> tuple[Step, ...]:
+    """The outstanding ones of all that apply, up to the cut-off."""
+    outstanding = sorted((step for step in every if _outstanding(step, clock)), key=_order)
+    kinds = [step.kind for step in outstanding]
+    end = kinds.index(StepKind.CUT_OFF) + 1 if StepKind.CUT_OFF in kinds else len(kinds)
+    return tuple(outstanding[:end])
+
+
+def _superseded(every: Iterable[Step], steps: Iterable[Step], now: datetime) -> tuple[str, ...]:
+    moments = [step.due_at for step in every if step.kind is not StepKind.IDLE_RELEASE]
+    latest_due_at = max((moment for moment in moments if moment <= now), default=None)
+    if latest_due_at is None:
+        return ()
+    reminders = (step for step in steps if step.kind is StepKind.REMIND)
+    return tuple(step.key for step in reminders if step.due_at < latest_due_at)
 
 
 def _steps(sla: Sla, calendar: Calendar, clock: ClockFacts) -> Iterator[Step]:

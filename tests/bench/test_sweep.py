@@ -12,7 +12,6 @@ from django.utils import timezone
 from handoffs import jobs
 from handoffs.actions import escalation
 from handoffs.models import Handoff
-from handoffs.queries import team
 from tests.bench.stage import many_handoffs
 from tests.factories import HandoffFactory
 
@@ -39,9 +38,8 @@ def _make_due(count: int) -> None:
 
 def _fire_due() -> int:
     fired = 0
-    while ids := escalation.due_ids(now=timezone.now()):
-        with team.one_roster():
-            fired += sum(escalation.fire(pk, now=timezone.now()) is not None for pk in ids)
+    while ids := escalation.due_ids(now=timezone.now(), limit=escalation.BATCH_ROWS):
+        fired += escalation.fire_many(ids, now=timezone.now())
     return fired
 
 
