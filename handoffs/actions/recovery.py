@@ -123,15 +123,18 @@ def _addressees(
 ) -> list[tuple[str, Endpoint | None, Recovery | None, str]]:
     """(url, endpoint, recovery, correlation_id): each run that waits at an address is told there by its own id.
 
-    Endpoints also speak to the runs that gave no callback. The same run at the same address is told once.
+    Endpoints also speak to the runs that gave no callback; where all gave one, those of other addresses just hear of
+    it. The same run at the same address is told once.
     """
     waiting: list[Any] = [(r.callback_url, r.correlation_id, r) for r in recoveries]
     if kind is not WebhookType.RESOLVED and kind in DEFAULT_WEBHOOK_TYPES:
         waiting = [(a.callback_url, a.correlation_id, None) for a in callers(handoff)]
     found: list[Any] = [(url, None, recovery, word) for url, word, recovery in waiting if url]
-    silent = [(recovery, word) for url, word, recovery in waiting if not url] or [(None, "")]
+    silent = [(recovery, word) for url, word, recovery in waiting if not url]
+    called = {url for url, *_ in found}
     for endpoint in endpoints:
-        found += [(endpoint.url, endpoint, recovery, word) for recovery, word in silent]
+        hears = silent or ([(None, "")] if endpoint.url not in called else [])
+        found += [(endpoint.url, endpoint, recovery, word) for recovery, word in hears]
     by_address = {
         (url, recovery and recovery.pk, word): one for one in reversed(found) for url, _, recovery, word in [one]
     }
