@@ -6,9 +6,20 @@ from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from handoffs.choices import Mode, State
+from handoffs.choices import Channel, Mode, NoticeKind, State
 from handoffs.errors import NotThere
-from handoffs.models import Case, Decision, Document, Handoff, PolicyVersion, Replay, SecondLook, Workflow, rows
+from handoffs.models import (
+    Case,
+    Decision,
+    Document,
+    Handoff,
+    Notification,
+    PolicyVersion,
+    Replay,
+    SecondLook,
+    Workflow,
+    rows,
+)
 
 MANAGE = "handoffs.manage_workflow"
 SHOWN_WITH_HANDOFF = ("workflow", "case", "role", "holder", "opened_by", "offered_to")
@@ -83,7 +94,10 @@ def people_managed_by(user: User) -> frozenset[int] | None:
 
 
 def handoffs_for(user: User) -> QuerySet[Handoff]:
-    """Handoffs that are or were routed to one of the user's roles, that they decided, or whose workflow they manage."""
+    """Handoffs that are or were routed to one of the user's roles, that they decided, or whose workflow they manage.
+
+    And to read along, those of which they were told when they moved up.
+    """
     handoffs = Handoff.objects.all()
     if user.workflow_scope is not None:
         handoffs = handoffs.filter(workflow__in=Workflow.objects.filter(key__in=user.workflow_scope))
@@ -210,7 +224,18 @@ def _may_reopen(user: User, handoff: Handoff) -> bool:
 
 
 def _may_note(user: User, handoff: Handoff) -> bool:
-    return not user.is_automation
+    return not user.is_automation and not only_told(user, handoff)
+
+
+def only_told(user: User, handoff: Handoff) -> bool:
+    """Whether the user sees the handoff for no other reason than that they were told when it moved up: to read it."""
+    if user.is_automation or user.is_superuser or not user.role_ids.isdisjoint(handoff.routed_role_ids):
+        return False
+    return not manages(user, handoff) and not Decision.objects.filter(handoff=handoff.pk, decided_by=user).exists()
+
+
+def _may_reveal(user: User, handoff: Handoff) -> bool:
+    return not only_told(user, handoff)
 
 
 _MAY = {
@@ -225,6 +250,7 @@ _MAY = {
     "withdraw": _may_withdraw,
     "reopen": _may_reopen,
     "note": _may_note,
+    "reveal": _may_reveal,
 }
 
 
@@ -232,11 +258,19 @@ def _seen_by(user: User) -> Q:
     seen = Q(routed_role_ids__overlap=list(role_ids_of(user))) | Q(
         Exists(Decision.objects.filter(handoff=OuterRef("pk"), decided_by=user))
     )
+    seen |= Q(Exists(_told(user).filter(handoff=OuterRef("pk"))))
     if is_manager(user):
         names = list(user.roles.values())
         live = PolicyVersion.objects.filter(workflow=OuterRef("workflow"), status="live", role_names__overlap=names)
         seen |= Q(Exists(live))
     return seen
+
+
+def _told(user: User) -> QuerySet[Notification]:
+    """What the escalation chain told the user, while they have a role that the handoff's policy names."""
+    names = list(user.roles.values())
+    told = Notification.objects.filter(person=user, channel=Channel.IN_APP, kind=NoticeKind.ESCALATED)
+    return told.filter(handoff__policy_version__role_names__overlap=names)
 
 
 def _uuid(value: uuid.UUID | str) -> uuid.UUID:

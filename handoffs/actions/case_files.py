@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
+from handoffs import access
 from handoffs.actions import audit
 from handoffs.actions.context import locked
 from handoffs.choices import Event
@@ -25,10 +26,12 @@ class HeldBack(NotPossibleNow):
 def take(handoff: Handoff, *, reader: User, now: datetime) -> CaseFile:
     """The case file of a handoff that the reader may see. It masks nothing.
 
-    Raises NotAllowed for automations, and HeldBack while somebody decides it in shadow.
+    Raises NotAllowed for automations and for who was only told of it, and HeldBack while somebody decides it in shadow.
     """
     if reader.is_automation:
         raise NotAllowed("Case files are for people: they carry sensitive fields. Read the handoff instead.")
+    if not access.may(reader, "reveal", handoff):
+        raise NotAllowed("You were told of this case, and may read it; its file is for its role.")
     handoff = locked(handoff)
     if handoff.is_blind:
         raise HeldBack(

@@ -112,7 +112,11 @@ def add_note(handoff: Handoff, *, author: User, text: str, now: datetime) -> Not
         detail = f"Write between 1 and {MAX_NOTE_CHARACTERS} characters."
         raise Invalid("The note cannot be kept.", mistakes=[Mistake(pointer="/text", detail=detail)])
     if not access.may(author, "note", handoff):
-        raise NotAllowed("Automations report attempts instead of writing notes.")
+        raise NotAllowed(
+            "Automations report attempts instead of writing notes."
+            if author.is_automation
+            else "You were told of this case, and may read it; notes are for its role."
+        )
     handoff = locked(handoff)
     note = Note.objects.create(handoff=handoff, author=author, written_at=now, text=text)
     _touch(handoff, author, now)
@@ -135,7 +139,12 @@ def open_document(handoff: Handoff, document: Document, *, reader: User, now: da
 
 @transaction.atomic(durable=True)
 def reveal_field(handoff: Handoff, key: str, *, reader: User, now: datetime) -> Any:
-    """The value of a sensitive field, after writing to the trail who saw it. Raises Invalid for an unknown key."""
+    """The value of a sensitive field, after writing to the trail who saw it. Raises Invalid for an unknown key.
+
+    Raises NotAllowed for who was only told of the handoff.
+    """
+    if not access.may(reader, "reveal", handoff):
+        raise NotAllowed("You were told of this case, and may read it; sensitive fields are for its role.")
     handoff = locked(handoff)
     package = package_of(handoff)
     fact = next((fact for fact in package["fields"] if fact["key"] == key and fact["sensitive"]), None)
