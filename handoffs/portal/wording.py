@@ -7,6 +7,7 @@ from typing import Any
 
 from handoffs.choices import State
 from handoffs.queries import inbox
+from handoffs.rules import sla
 
 WHOLE_CURRENCIES = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"})
 ICONS = {
@@ -34,13 +35,13 @@ class Due:
 
 
 def due(at: datetime | None, *, since: datetime, now: datetime) -> Due:
-    """What is due at `at`, allowed since `since`: at risk when less than a quarter of the time is left."""
+    """What is due at `at`, allowed since `since`: at risk from the moment that the rules say."""
     if at is None:
         return Due(tone="none", words="no limit")
-    risk_at = at - max((at - since) / 4, timedelta())
+    risk_at = sla.risk_at(at, started_at=since)
     if now >= at:
         return Due(tone="late", words=f"overdue {duration(now - at)}", at=at, risk_at=risk_at)
-    if now >= risk_at:
+    if now > risk_at:
         return Due(tone="risk", words=f"at risk · {duration(at - now)}", at=at, risk_at=risk_at)
     return Due(tone="calm", words=f"due in {duration(at - now)}", at=at, risk_at=risk_at)
 

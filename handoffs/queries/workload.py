@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, Exists, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet, Value
 from django.db.models import DateTimeField as Moment
 from django.db.models.functions import Coalesce, TruncWeek
-from django.db.models.lookups import LessThanOrEqual
+from django.db.models.lookups import LessThan
 
 from accounts.models import User
 from handoffs.choices import HELD_STATES, Mode, State
@@ -57,12 +57,12 @@ class Attainment:
 
 
 def at_risk(now: Any) -> Q:
-    """Not late yet, with less than 20 % of the time or less than 15 minutes left: as `rules.sla.status` says it."""
+    """Not late yet, and past what `rules.sla.risk_at` says, for the database."""
     span = F("due_at") - F("clock_started_at")
     risk_at = ExpressionWrapper(F("due_at") - span * AT_RISK_RATIO, output_field=Moment())
     last_minutes = ExpressionWrapper(F("due_at") - timedelta(seconds=AT_RISK_SECONDS), output_field=Moment())
     moment = Value(now, output_field=Moment()) if isinstance(now, datetime) else now
-    near = Q(LessThanOrEqual(risk_at, moment)) | Q(LessThanOrEqual(last_minutes, moment))
+    near = Q(LessThan(risk_at, moment)) | Q(LessThan(last_minutes, moment))
     return Q(state__in=WAITING_STATES, due_at__gt=now) & near
 
 

@@ -21,6 +21,7 @@ STEPPING_STATES = (State.PENDING, State.IN_PROGRESS, State.AWAITING_CONFIRMATION
 TIE_RANKS = {StepKind.CUT_OFF: 0, StepKind.ESCALATE: 1, StepKind.IDLE_RELEASE: 2, StepKind.REMIND: 3}
 AT_RISK_RATIO = 0.2
 AT_RISK_SECONDS = 900
+"""At risk is what has less than this share of its time left, or less than this many seconds."""
 
 
 class Target(Labelled):
@@ -122,8 +123,7 @@ def superseded(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime
 def status(due: DueTimes, clock: ClockFacts, *, now: datetime) -> SlaStatus:
     """The state of the target whose due time comes first: accept (until accepted) or resolve.
 
-    Overdue from the due time on. At risk with less than 20 % of the time from the start of the clock to the due time
-    left, or less than 15 minutes; both as time on the wall, not business time. While returned it is paused, unless it
+    Overdue from the due time on, and before that at risk after `risk_at`. While returned it is paused, unless it
     was overdue before; a fixed deadline is shown then and can become overdue. None once it is over or has no target.
     """
     if clock.state in FINAL_STATES:
@@ -133,8 +133,16 @@ def status(due: DueTimes, clock: ClockFacts, *, now: datetime) -> SlaStatus:
     if due_at is None:
         return SlaStatus(kind=SlaKind.PAUSED if paused else SlaKind.NONE)
     left = due_at - now
-    kind = SlaKind.PAUSED if paused and left > timedelta(0) else _kind(left, due_at - clock.clock_started_at)
+    kind = SlaKind.PAUSED if paused and left > timedelta(0) else _kind(due_at, clock.clock_started_at, now)
     return SlaStatus(kind=kind, target=target, due_at=due_at, seconds_left=left // timedelta(seconds=1))
+
+
+def risk_at(due_at: datetime, *, started_at: datetime) -> datetime:
+    """After when something is at risk: less than a fifth of its time is left, or less than 15 minutes.
+
+    Both are time on the wall, not business time. THE definition: badges, lists and figures follow it.
+    """
+    return due_at - max((due_at - started_at) * AT_RISK_RATIO, timedelta(seconds=AT_RISK_SECONDS))
 
 
 def explain_due(
@@ -263,8 +271,7 @@ def _first_target(due: DueTimes, clock: ClockFacts) -> tuple[Target | None, date
     return (Target.RESOLVE, due.resolve_by) if due.resolve_by else (None, None)
 
 
-def _kind(left: timedelta, whole: timedelta) -> SlaKind:
-    if left <= timedelta(0):
+def _kind(due_at: datetime, started_at: datetime, now: datetime) -> SlaKind:
+    if due_at <= now:
         return SlaKind.OVERDUE
-    at_risk = left < whole * AT_RISK_RATIO or left < timedelta(seconds=AT_RISK_SECONDS)
-    return SlaKind.AT_RISK if at_risk else SlaKind.ON_TRACK
+    return SlaKind.AT_RISK if now > risk_at(due_at, started_at=started_at) else SlaKind.ON_TRACK

@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from handoffs.choices import Event
+from handoffs.choices import Event, State
 from handoffs.portal import facts, story, wording
+from handoffs.rules import sla
+from handoffs.rules.facts import ClockFacts, DueTimes
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -24,13 +26,26 @@ def test_a_duration_has_two_units_at_most(minutes, words):
     [
         (61, "calm", "due in 1 h 1 m"),
         (20, "risk", "at risk · 20 m"),
+        (25, "calm", "due in 25 m"),
         (0, "late", "overdue < 1 m"),
         (-35, "late", "overdue 35 m"),
     ],
 )
 def test_a_due_time_says_in_words_how_it_stands(due_in, tone, words):
-    due = wording.due(NOW + timedelta(minutes=due_in), since=NOW - timedelta(minutes=60), now=NOW)
+    due = wording.due(
+        NOW + timedelta(minutes=due_in), since=NOW - timedelta(minutes=60 if due_in > 20 else 120), now=NOW
+    )
     assert (due.tone, due.words) == (tone, words)
+
+
+@pytest.mark.parametrize("allowed_minutes", [20, 60, 75, 480])
+def test_the_badge_is_at_risk_exactly_when_the_rules_say_so(allowed_minutes):
+    since, at = NOW, NOW + timedelta(minutes=allowed_minutes)
+    facts = ClockFacts(state=State.PENDING, clock_started_at=since, accepted_at=since)
+    for minutes in range(allowed_minutes):
+        now = since + timedelta(minutes=minutes)
+        badge = sla.status(DueTimes(accept_by=None, resolve_by=at, cut_off_at=None), facts, now=now)
+        assert (wording.due(at, since=since, now=now).tone == "risk") == (badge.kind is sla.SlaKind.AT_RISK)
 
 
 def test_without_a_limit_nothing_is_due():
