@@ -21,8 +21,9 @@ from handoffs.portal.shell import visible_to
 from handoffs.portal.story import Told, Way, told, way_back
 from handoffs.queries.case import CasePage, case_page
 from handoffs.queries.due import due_stories
+from handoffs.queries.workload import candidates
 
-VERBS = ("accept", "release", "escalate", "return", "confirm", "object", "reopen", "note")
+VERBS = ("accept", "release", "assign", "escalate", "return", "confirm", "object", "reopen", "note", "reveal")
 QUIET_EVENTS = frozenset({Event.NOTE_ADDED})
 """Told elsewhere on the page."""
 
@@ -225,6 +226,12 @@ class CaseView:
             agrees=decision is not None and decision.outcome == proposal.outcome,
             held=[str(proposal.held[name]) for name in ("summary", "root_cause") if proposal.held.get(name)],
         )
+
+    @property
+    def able(self) -> list[Any]:
+        """Whom a manager could give it to now."""
+        role_id = self.handoff.role_id
+        return candidates({role_id}, now=self.now)[role_id]
 
     @property
     def why_not(self) -> str:

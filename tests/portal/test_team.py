@@ -9,7 +9,8 @@ from handoffs.actions import availability, escalation, letters, lifecycle, maili
 from handoffs.choices import Event, MessageState, NoticeKind
 from handoffs.errors import NotAllowed, WrongState
 from handoffs.models import Handoff, Message, Notification
-from tests.factories import ANALYST, CLERK, DEAR, HandoffFactory, PersonFactory, role
+from tests.factories import ANALYST, CLERK, DEAR, MANAGER, HandoffFactory, PersonFactory, publish, role
+from tests.policies import invoice_matching
 
 pytestmark = pytest.mark.django_db
 TEAM, SLA, SENT = "/team/", "/sla/", "/sent/"
@@ -134,3 +135,24 @@ def test_a_parked_message_comes_first_and_is_sent_again_by_hand(as_, lea):
     assert rows[0]["message"].pk == message.pk
     as_(lea).post(f"/sent/{message.pk}/again/")
     assert Message.objects.get(pk=message.pk).state == MessageState.QUEUED
+
+
+def test_a_manager_assigns_on_the_case_page_and_nobody_else_is_offered_it(as_, ann, bob, lea):
+    handoff = HandoffFactory(accepted_by=ann)
+    page = f"/handoffs/{handoff.pk}/"
+    assert f"{page}assign/" not in as_(bob).get(page).content.decode()
+    assert f"{page}assign/" in as_(lea).get(page).content.decode()
+    response = as_(lea).post(f"{page}assign/", {"to": bob.pk}, headers={"referer": f"http://testserver{page}"})
+    assert (response.status_code, Handoff.objects.get(pk=handoff.pk).holder) == (302, bob)
+
+
+def test_who_is_only_told_reads_a_case_and_is_offered_nothing(as_, lea, workflow, now):
+    controller = PersonFactory(username="cora", roles=["Controller"])
+    rung = {"when": "not_accepted", "after": "2h", "role": MANAGER, "tell": ["Controller"]}
+    publish(sla=invoice_matching()["sla"] | {"escalation": [rung]})
+    handoff = HandoffFactory(opened_ago=timedelta(hours=2.1))
+    assert as_(controller).get(f"/handoffs/{handoff.pk}/").status_code == 404
+    escalation.fire(handoff.pk, now=now)
+    page = as_(controller).get(f"/handoffs/{handoff.pk}/")
+    assert (page.status_code, set(page.context["may"].values())) == (200, {False})
+    assert "reveal/" not in page.content.decode()
