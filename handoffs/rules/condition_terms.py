@@ -24,12 +24,13 @@ class OutOfBudget(Exception):
 class Scope:
     """One evaluation: the facts, the items of lists at hand, what was read so far, and the work that is left."""
 
-    __slots__ = ("left", "names", "places", "read")
+    __slots__ = ("left", "names", "places", "read", "values")
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self.names = names
         self.places: dict[str, tuple[str, int]] = {}
         self.read: dict[Any, Any] = {}
+        self.values: dict[Field, Any] = {}
         self.left = [BUDGET]
 
     def spend(self, units: int) -> None:
@@ -127,7 +128,11 @@ class Field:
         return value
 
     def value(self, scope: Scope) -> Any:
-        return self.read(self.raw(scope))
+        if scope.places:  # the next item of a list has another one
+            return self.read(self.raw(scope))
+        if self not in scope.values:
+            scope.values[self] = self.read(self.raw(scope))
+        return scope.values[self]
 
     def path(self, scope: Scope) -> str:
         """The path as read: inside a list with the position of the item."""
@@ -144,7 +149,9 @@ class Field:
         """What is written behind its numbers: ` %`, or the attempt's currency; looking at that reads no field."""
         if self.spec.unit:
             return f" {self.spec.unit}"
-        value: Any = scope.names if self.spec.currency else None
+        if not self.spec.currency:
+            return ""
+        value: Any = scope.names
         for part in parse_path(self.spec.currency):
             value = _step(value, part)
         return f" {value}" if isinstance(value, str) and 0 < len(value) <= CURRENCY_CHARACTERS else ""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -199,6 +199,7 @@ def _nearest(path: str, known: Sequence[str]) -> str:
     return f", did you mean {nearest}?" if nearest else did_you_mean(path, known)
 
 
+@lru_cache(maxsize=4 * PATH_LIMIT)
 def parse_path(text: str) -> Path:
     """`data.lines[0].price`, or `data.lines.0.price`, in parts; digits are a position in a list."""
     dotted = INDEX.sub(r".\1", text)
