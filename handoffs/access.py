@@ -69,6 +69,14 @@ def managed_workflows(user: User) -> QuerySet[Workflow]:
     return workflows_for(user) if is_manager(user) else Workflow.objects.none()
 
 
+def may_edit_calendar(user: User, key: str) -> bool:
+    """Whether the user manages every workflow that counts in the calendar; a calendar of nobody is every manager's."""
+    if not is_manager(user):
+        return False
+    counting = Workflow.objects.filter(live_version__document__sla__calendar=key)
+    return user.is_superuser or not counting.exclude(pk__in=managed_workflows(user).values("pk")).exists()
+
+
 def replays_for(user: User) -> QuerySet[Replay]:
     """The replays of the workflows that a manager tunes, newest first, without their documents."""
     found = Replay.objects.filter(workflow__in=managed_workflows(user))

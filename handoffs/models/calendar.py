@@ -43,6 +43,10 @@ class BusinessCalendar(models.Model):
         unknown = sorted(set(self.weekly_hours) - set(WEEKDAYS))
         if unknown:
             raise ValidationError({"weekly_hours": f"Unknown day {unknown[0]!r}; days are {', '.join(WEEKDAYS)}."})
+        if not any(self.weekly_hours.values()):
+            raise ValidationError(
+                {"weekly_hours": "Give at least one day hours: a calendar must open."}
+            )
         try:
             self.rules(through_year=self.holidays_from_year)
         except CalendarInvalid as error:

@@ -20,18 +20,19 @@ THEME_COOKIE, SHORTCUTS_COOKIE = "desk_theme", "desk_shortcuts"
 PAGES = (("queue", "inbox", "Queue"), ("mine", "user-check", "My work"), ("cases", "layers", "All cases"))
 MANAGER_PAGES = (
     ("metrics", "chart-column", "Metrics"),
-    ("team", "users", "Team"),
-    ("sla", "hourglass", "SLA"),
+    ("tuning", "gauge", "Tuning"),
     ("policies", "sliders-horizontal", "Policies"),
-    ("tuning", "signal-medium", "Tuning"),
     ("replays", "refresh-cw", "Replays"),
     ("rollouts", "route", "Rollout"),
     ("deliveries", "send", "Deliveries"),
-    ("messages", "bell", "Sent mail"),
+    ("team", "users", "Team"),
+    ("sla", "hourglass", "SLA"),
+    ("calendars", "clock", "Calendars"),
+    ("messages", "mail", "Sent mail"),
 )
 
-IN_SECTIONS = frozenset({"policies", "replays", "rollouts", "metrics", "tuning"})
-"""Pages of the menu that have pages of their own beneath them."""
+BENEATH = {"tuning": ("/imports/",), "deliveries": ("/endpoints/",)}
+"""Pages that belong to one of the menu, though their address does not say so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class NavItem:
     label: str
     current: bool
     count: str = ""
+    group: str = ""
+    """The heading that stands above it, where a group of pages begins."""
 
 
 class Shell:
@@ -103,9 +106,9 @@ class Shell:
         for key, icon, label in (*PAGES, *(MANAGER_PAGES if access.is_manager(self.user) else ())):
             url = reverse(key)
             count = capped(counts[key]) if counts.get(key) else ""
-            path = self.request.path if self.request else ""
-            current = path == url or (key in IN_SECTIONS and path.startswith(url))
-            yield NavItem(key=key, url=url, icon=icon, label=label, current=current, count=count)
+            current = (self.request.path if self.request else "").startswith((url, *BENEATH.get(key, ())))
+            group = "Managers" if key == MANAGER_PAGES[0][0] else ""
+            yield NavItem(key=key, url=url, icon=icon, label=label, current=current, count=count, group=group)
 
 
 def shell_of(request: HttpRequest | None) -> Shell:

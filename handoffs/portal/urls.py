@@ -39,6 +39,7 @@ urlpatterns = [
     path("", include("handoffs.portal.notice_urls")),
     path("", include("handoffs.portal.metrics_urls")),
     path("", include("handoffs.portal.team_urls")),
+    path("", include("handoffs.portal.calendar_urls")),
     path("", include("handoffs.portal.tuning_urls")),
     path("", include("handoffs.portal.imports_urls")),
     path("", include("handoffs.portal.delivery_urls")),

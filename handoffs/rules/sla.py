@@ -164,6 +164,13 @@ def allowed_seconds(sla: Sla, target: Target) -> int | None:
     return _seconds_of(sla, target)
 
 
+def longest_seconds(sla: Sla) -> int:
+    """The longest time that anything of it takes, in its calendar."""
+    targets = (_seconds_of(sla, target) for target in Target)
+    steps = (step.after_seconds for step in sla.escalation)
+    return max((seconds for seconds in (*targets, *steps, sla.idle_release_seconds) if seconds), default=0)
+
+
 def _after(calendar: Calendar, clock: ClockFacts, seconds: int | None, pauses: tuple[Pause, ...]) -> datetime | None:
     return None if seconds is None else add_with_pauses(calendar, clock.clock_started_at, seconds, pauses)
 
