@@ -14,9 +14,20 @@ from handoffs_client.errors import (
     TokenRefused,
     WebhookRefused,
 )
+from handoffs_client.feed import Feed
 from handoffs_client.follower import Follower
 from handoffs_client.journal import Journal
-from handoffs_client.messages import Answer, Attempt, Decision, Document, Handoff, UndoStep
+from handoffs_client.messages import (
+    Answer,
+    Attempt,
+    Decision,
+    Document,
+    Event,
+    Handoff,
+    ReceiptStatus,
+    Stretch,
+    UndoStep,
+)
 from handoffs_client.patterns import (
     ContextMoved,
     NotCarriedOn,
@@ -43,6 +54,8 @@ __all__ = [
     "DeskError",
     "DeskUnreachable",
     "Document",
+    "Event",
+    "Feed",
     "Follower",
     "Handoff",
     "Inbox",
@@ -54,11 +67,13 @@ __all__ = [
     "NotDecided",
     "NotPossibleNow",
     "NotThere",
+    "ReceiptStatus",
     "Receiver",
     "Refused",
     "RetryLater",
     "Returned",
     "Stopped",
+    "Stretch",
     "TokenRefused",
     "UndoStep",
     "WebhookRefused",

@@ -1,4 +1,4 @@
-"""What was said and heard, on disk: calls that may not have arrived, and messages that were dealt with.
+"""What was said and heard, on disk: calls that may not have arrived, messages that were dealt with, places in feeds.
 
 SQLite, one small file per automation. A call is written down before it is sent, so that after a crash the same call is
 sent again under the same key; and the answer is kept, so that the same key is not even sent a second time.
@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS calls (
 );
 CREATE INDEX IF NOT EXISTS calls_under_way ON calls (number) WHERE answer IS NULL;
 CREATE TABLE IF NOT EXISTS messages (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS places (name TEXT PRIMARY KEY, place TEXT NOT NULL);
 """
 KEPT_COUNT = 100_000
 """So many finished calls and messages are remembered; older ones are forgotten."""
@@ -97,6 +98,21 @@ class Journal:
         with self._writing() as database:
             database.execute("INSERT INTO messages (id) VALUES (?) ON CONFLICT DO NOTHING", (message_id,))
             _forget(database, "messages")
+
+    def place(self, name: str) -> str:
+        """How far the feed `name` was read; empty where it never was."""
+        with self._lock:
+            found = self._database.execute("SELECT place FROM places WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def keep_place(self, name: str, place: str) -> None:
+        """The feed `name` was read up to `place`."""
+        with self._writing() as database:
+            database.execute(
+                "INSERT INTO places (name, place) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET place = excluded.place",
+                (name, place),
+            )
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

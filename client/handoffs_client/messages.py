@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+ReceiptStatus = Literal["applied", "failed", "rolled_back", "reversed", "not_needed"]
+"""What may come of a decision; the last two are later facts, said at any time after it."""
 
 OPEN_STATES = frozenset({"pending", "in_progress", "returned", "awaiting_confirmation"})
 ROLL_BACK = "roll_back"
@@ -183,6 +186,53 @@ class Answer:
     @property
     def needs_person(self) -> bool:
         return self.verdict in ("handoff", "wait", "stop")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened to a handoff: `kind` such as `resolved`, and the state that it led to.
+
+    `sequence` counts within the handoff's trail; `cursor` is its place in the feed; `all` is the whole object.
+    """
+
+    cursor: str
+    kind: str
+    at: str
+    handoff_id: str
+    workflow: str
+    reference: str
+    state: str
+    sequence: int
+    all: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Event":
+        """From the contract's object."""
+        handoff = told["handoff"]
+        return cls(
+            cursor=told["cursor"],
+            kind=told["event"],
+            at=told["at"],
+            handoff_id=handoff["id"],
+            workflow=handoff["workflow"],
+            reference=handoff["reference"],
+            state=handoff["state"],
+            sequence=int(told["sequence"]),
+            all=dict(told),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A part of the feed of events; `after` is where the next one begins, `has_more` says that it is there already.
+
+    `retry_after_seconds` is more than 0 where too many wait, and the desk asks for a pause.
+    """
+
+    events: tuple[Event, ...]
+    after: str
+    has_more: bool
+    retry_after_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)

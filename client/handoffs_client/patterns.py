@@ -16,6 +16,8 @@ from handoffs_client.desk import Desk
 from handoffs_client.errors import DeskError, NotDecided
 from handoffs_client.messages import Answer, Attempt, Decision, Handoff, UndoStep
 
+NOTHING_TO_UNDO = "There was nothing to undo"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 Subject = TypeVar("Subject")
@@ -132,19 +134,17 @@ def supervised(
 def settle(desk: Desk, handoff: Handoff, *, undo: Callable[[UndoStep], object]) -> bool:
     """Carry out what a reviewer said of supervised work, and post the receipt; whether something was undone.
 
-    A decision that rolls back has `undo` called with each step, the last first; any other needs nothing. What `undo`
-    raises is told to the desk as a failure, and raised.
+    A decision that rolls back has `undo` called with each step, the last first, and each step gets a receipt of its
+    own: what was undone before a crash, or before a step that failed, is not undone again. Any other decision needs
+    nothing. What `undo` raises is told to the desk as a failure of its step, and raised.
     """
-
-    def apply(decision: Decision) -> str:
-        if not decision.rolls_back:
-            return "Nothing to undo"
-        for step in decision.undo:
-            undo(step)
-        return "; ".join(f"Undone: {step.summary}" for step in decision.undo) or "There was nothing to undo"
-
-    carry_out(desk, handoff, apply)
-    return handoff.decision is not None and handoff.decision.rolls_back and bool(handoff.decision.undo)
+    decision = handoff.decision
+    steps = decision.undo if decision and decision.rolls_back else ()
+    for step in steps:
+        _undo(desk, handoff, step, undo)
+    if not steps:
+        carry_out(desk, handoff, lambda decision: NOTHING_TO_UNDO)
+    return bool(steps)
 
 
 def carry_out(desk: Desk, handoff: Handoff, apply: Callable[[Decision], R]) -> R | None:
@@ -168,6 +168,19 @@ def carry_out(desk: Desk, handoff: Handoff, apply: Callable[[Decision], R]) -> R
     detail = result if isinstance(result, str) else ""
     desk.receipt(handoff, "rolled_back" if decision.rolls_back else "applied", detail)
     return result
+
+
+def _undo(desk: Desk, handoff: Handoff, step: UndoStep, undo: Callable[[UndoStep], object]) -> None:
+    decided_at = handoff.decision.decided_at if handoff.decision else ""
+    done = f"undone-{handoff.id}-{decided_at}-{step.attempt}"
+    if not desk.journal.was_taken(done):
+        try:
+            undo(step)
+        except Exception as error:
+            desk.receipt(handoff, "failed", f"{type(error).__name__}: {error}", step=step)
+            raise
+        desk.journal.note_taken(done)
+    desk.receipt(handoff, "rolled_back", f"Undone: {step.summary}", step=step)
 
 
 def content_key(attempt: Attempt) -> str:

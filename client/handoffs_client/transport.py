@@ -22,6 +22,7 @@ READ_SECONDS = 30.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_WISH_SECONDS = 3600.0
+NOTHING_NEW = 304
 TRY_AGAIN_STATUSES = frozenset({429, 500, 502, 503, 504})
 
 
@@ -31,6 +32,16 @@ class Patience:
 
     seconds: float | None = 300.0
     stopping: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the desk answered: status, JSON object (empty with 304), entity tag, and when to ask again if it says so."""
+
+    status: int
+    told: dict[str, Any]
+    tag: str = ""
+    retry_after_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,16 +68,16 @@ class Transport:
         *,
         body: str | None = None,
         key: str = "",
+        known_tag: str = "",
         read_seconds: float = READ_SECONDS,
         **more: Any,
-    ) -> tuple[int, dict[str, Any]]:
-        """The status and the JSON object that the desk answers; calls again while it cannot answer.
+    ) -> Reply:
+        """What the desk answers; calls again while it cannot answer. With `known_tag` it may be 304: nothing new.
 
         Pauses double from half a second to half a minute, or last as long as `Retry-After` asks. Raises Refused,
         DeskUnreachable when patience ends, AnswerUnclear.
         """
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        headers |= {"Idempotency-Key": key} if key else {}
+        headers = _headers(has_body=body is not None, key=key, known_tag=known_tag)
         given = {"headers": headers, "timeout": (CONNECT_SECONDS, read_seconds), **more}
         if body is not None:
             given["data"] = body.encode()
@@ -83,7 +94,7 @@ class Transport:
         for session in self._sessions:
             session.close()
 
-    def _once(self, method: str, path: str, given: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | _Later:
+    def _once(self, method: str, path: str, given: Mapping[str, Any]) -> Reply | _Later:
         try:
             answer = self._session.request(method, f"{self.base}/api/v1/{path}", allow_redirects=False, **given)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
@@ -94,7 +105,9 @@ class Transport:
             raise refusal(answer.status_code, _object(answer, {"detail": answer.text[:200]}))
         if not answer.ok or answer.is_redirect:
             raise AnswerUnclear(f"{self.base} answers {answer.status_code}: is this the desk's address?")
-        return answer.status_code, _object(answer)
+        wish = _retry_after_seconds(answer) or 0.0
+        told = {} if answer.status_code == NOTHING_NEW else _object(answer)
+        return Reply(status=answer.status_code, told=told, tag=answer.headers.get("ETag", ""), retry_after_seconds=wish)
 
     def _pause(self, later: _Later, seconds: float, started: float) -> None:
         limit = self._patience.seconds
@@ -113,6 +126,15 @@ class Transport:
             session.headers.update({"Authorization": f"Bearer {self._token}", "User-Agent": "handoffs-client"})
             session.trust_env = not _is_loopback(self.base)
         return session
+
+
+def _headers(*, has_body: bool, key: str, known_tag: str) -> dict[str, str]:
+    said = {
+        "Content-Type": "application/json" if has_body else "",
+        "Idempotency-Key": key,
+        "If-None-Match": known_tag,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _object(answer: requests.Response, otherwise: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -41,5 +41,28 @@ def answer(verdict="handoff", **changes):
     return told | changes
 
 
+def event(cursor, kind="resolved", **changes):
+    return {
+        "cursor": cursor,
+        "event": kind,
+        "at": "2026-11-20T09:00:00.000000Z",
+        "handoff": {
+            "id": handoff()["id"],
+            "number": 1042,
+            "workflow": "invoice-matching",
+            "reference": "INV-1",
+            "state": "resolved",
+        },
+        "sequence": 3,
+        "actor": {"kind": "person", "name": "Ann"},
+        "reason": "",
+        "details": {},
+    } | changes
+
+
+def stretch(*events, after, has_more=False):
+    return {"results": list(events), "after": after, "has_more": has_more}
+
+
 def problem(status, code, **changes):
     return {"type": f"urn:{code}", "title": "No", "status": status, "detail": "Not like this.", "code": code} | changes

@@ -237,6 +237,58 @@ def test_a_receipt_of_a_later_decision_is_another_one(desk, http):
     assert len(sent(http)) == 2
 
 
+def test_a_step_of_a_roll_back_has_a_receipt_of_its_own(desk, http):
+    http.expect_request(RECEIPT, method="POST").respond_with_json({"recovery": [], "state": "resolved"})
+    undo = [{"attempt": name, "summary": "Paid", "undo": {}} for name in ("a-2", "a-1")]
+    handoff = Handoff.of(contract.resolved(recovery="roll_back", undo=undo))
+    for step in (*handoff.decision.undo, handoff.decision.undo[0]):
+        desk.receipt(handoff, "rolled_back", "Taken back", step=step)
+    said = {"status": "rolled_back", "detail": "Taken back", "context_digest": contract.DIGEST}
+    assert [request.json for request in sent(http)] == [said | {"attempt": "a-2"}, said | {"attempt": "a-1"}]
+
+
+def test_later_facts_are_told_beside_what_came_of_the_decision(desk, http):
+    http.expect_request(RECEIPT).respond_with_json({"recovery": [], "state": "resolved"})
+    handoff = Handoff.of(contract.resolved())
+    for status in ("applied", "not_needed", "reversed", "not_needed"):
+        desk.receipt(handoff, status)
+    assert [request.json["status"] for request in sent(http)] == ["applied", "not_needed", "reversed"]
+
+
+def test_what_has_not_changed_is_not_sent_again(desk, http):
+    told, tag = contract.handoff("in_progress"), '"t-1"'
+    http.expect_ordered_request(HANDOFF).respond_with_json(told, headers={"ETag": tag})
+    http.expect_ordered_request(HANDOFF, headers={"If-None-Match": tag}).respond_with_data(
+        "", status=304, headers={"ETag": tag}
+    )
+    http.expect_ordered_request(HANDOFF, headers={"If-None-Match": tag}).respond_with_json(
+        contract.resolved(), headers={"ETag": '"t-2"'}
+    )
+    seen = [desk.handoff("h-1") for _ in range(3)]
+    assert (seen[0] == seen[1], [handoff.state for handoff in seen]) == (
+        True,
+        ["in_progress", "in_progress", "resolved"],
+    )
+    http.check_assertions()
+
+
+def test_a_tag_is_used_for_its_own_handoff_alone(desk, http):
+    http.expect_request(HANDOFF).respond_with_json(contract.handoff(), headers={"ETag": '"t-1"'})
+    desk.handoff("h-1")
+    desk.handoff("h-2")
+    assert [request.headers.get("If-None-Match") for request in sent(http)] == [None, None]
+
+
+def test_where_too_many_wait_the_pause_is_the_desk_s(desk, http):
+    slept = []
+    desk.stopping.wait = lambda seconds: slept.append(round(seconds))
+    full = {"Retry-After": "7"}
+    http.expect_ordered_request(HANDOFF).respond_with_json(contract.handoff(), headers=full)
+    http.expect_ordered_request(HANDOFF).respond_with_json(contract.resolved())
+    assert desk.wait_for_decision("h-1").state == "resolved"
+    assert slept == [7]
+
+
 def test_no_receipt_without_a_decision(desk, http):
     with pytest.raises(NotDecided):
         desk.receipt(Handoff.of(contract.handoff()), "applied")

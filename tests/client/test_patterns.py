@@ -219,27 +219,56 @@ UNDO = [
 ]
 
 
-def test_a_revert_is_undone_last_step_first_and_acknowledged(desk, wire):
-    undone = []
-    handoff = Handoff.of(contract.resolved(outcome="revert", recovery="roll_back", undo=UNDO))
-    assert settle(desk, handoff, undo=lambda step: undone.append(step.undo["payment"]))
-    assert undone == ["p-2", "p-1"]
-    assert [(told["status"], told["detail"]) for told in wire.receipts] == [
-        ("rolled_back", "Undone: second; Undone: first")
-    ]
+ROLLED_BACK = Handoff.of(contract.resolved(outcome="revert", recovery="roll_back", undo=UNDO))
+
+
+class Till:
+    """Takes payments back; breaks at those that it is told to."""
+
+    def __init__(self, *, breaks_at=()):
+        self.taken_back, self.breaks_at = [], set(breaks_at)
+
+    def take_back(self, step):
+        payment = step.undo["payment"]
+        if payment in self.breaks_at:
+            raise RuntimeError("collected already")
+        self.taken_back.append(payment)
+
+
+def words(wire):
+    return [(told["attempt"], told["status"], told["detail"]) for told in wire.receipts]
+
+
+def test_a_revert_is_undone_last_step_first_with_a_receipt_for_each(desk, wire):
+    till = Till()
+    assert settle(desk, ROLLED_BACK, undo=till.take_back)
+    assert till.taken_back == ["p-2", "p-1"]
+    assert words(wire) == [("a-2", "rolled_back", "Undone: second"), ("a-1", "rolled_back", "Undone: first")]
+    assert {told["context_digest"] for told in wire.receipts} == {contract.DIGEST}
+
+
+def test_a_step_that_was_undone_before_a_crash_is_not_undone_again(desk, wire):
+    till = Till(breaks_at={"p-1"})
+    with pytest.raises(RuntimeError):
+        settle(desk, ROLLED_BACK, undo=till.take_back)
+    till.breaks_at.clear()
+    assert settle(desk, ROLLED_BACK, undo=till.take_back)
+    assert till.taken_back == ["p-2", "p-1"]
 
 
 def test_a_confirmation_is_acknowledged_and_undoes_nothing(desk, wire):
     handoff = Handoff.of(contract.resolved(outcome="confirm", recovery="mark_resolved"))
     assert not settle(desk, handoff, undo=pytest.fail)
-    assert [told["status"] for told in wire.receipts] == ["applied"]
+    assert [(told["status"], "attempt" in told) for told in wire.receipts] == [("applied", False)]
 
 
-def test_what_cannot_be_undone_is_told_as_a_failure(desk, wire):
-    def undo(step):
-        raise RuntimeError("collected already")
+def test_a_roll_back_of_nothing_is_rolled_back(desk, wire):
+    assert not settle(desk, Handoff.of(contract.resolved(recovery="roll_back", undo=[])), undo=pytest.fail)
+    assert [told["status"] for told in wire.receipts] == ["rolled_back"]
 
-    handoff = Handoff.of(contract.resolved(outcome="revert", recovery="roll_back", undo=UNDO))
+
+def test_a_step_that_cannot_be_undone_is_told_as_a_failure_and_ends_the_others(desk, wire):
+    till = Till(breaks_at={"p-2"})
     with pytest.raises(RuntimeError):
-        settle(desk, handoff, undo=undo)
-    assert [told["status"] for told in wire.receipts] == ["failed"]
+        settle(desk, ROLLED_BACK, undo=till.take_back)
+    assert (words(wire), till.taken_back) == ([("a-2", "failed", "RuntimeError: collected already")], [])
