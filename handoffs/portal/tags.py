@@ -19,10 +19,9 @@ register = template.Library()
 SPRITE = frozenset(
     """
     arrow-down arrow-left arrow-up arrow-up-right badge-check bell chart-column chevron-down chevron-right circle-check
-    circle-dashed circle-pause circle-x clock corner-up-left download eye file-text hourglass image inbox info key-round
-    keyboard
-    layers loader-circle lock log-out menu message-square monitor moon octagon-alert pencil plus refresh-cw route search
-    send settings shield-check signal-high signal-low signal-medium sliders-horizontal sun
+    circle-dashed circle-pause circle-x clock corner-up-left download eye file-text gauge hourglass image inbox info
+    key-round keyboard layers loader-circle lock log-out mail menu message-square monitor moon octagon-alert pencil plus
+    refresh-cw route search send settings shield-check signal-high signal-low signal-medium sliders-horizontal sun
     trash-2 triangle-alert undo-2 user user-check users x zap
     """.split()  # noqa: SIM905 - forty quoted names would not read better
 )
@@ -91,10 +90,11 @@ def ago(context: Context, at: datetime) -> SafeString:
 
 @register.simple_tag
 def clock_time(at: datetime) -> SafeString:
-    """The time of day with the date, exact on hover: `22 Nov 16:57`."""
+    """The time of day with the date, exact on hover: `22 Nov 16:57`; in another year the date with its year."""
     local = timezone.localtime(at)
+    rest = "%b %H:%M" if local.year == timezone.localtime().year else "%b %Y"
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', _iso(at), _exact(at), f"{local.day} {local:%b %H:%M}"
+        '<time datetime="{}" title="{}">{} {}</time>', _iso(at), _exact(at), local.day, f"{local:{rest}}"
     )
 
 
