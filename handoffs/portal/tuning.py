@@ -21,8 +21,8 @@ from handoffs.portal.tuning_pictures import drawn
 from handoffs.portal.wording import elapsed
 from handoffs.queries import trigger_quality as quality
 from handoffs.queries.policies import draft_of, live_version, policy_of
-from handoffs.queries.threshold_curves import curves
-from handoffs.queries.tuning_advice import Evidence, advice
+from handoffs.queries.threshold_curves import Curve, curves
+from handoffs.queries.tuning_advice import Evidence, advice, part_label
 from handoffs.rules.canonical import sha256_of
 from handoffs.rules.policy import Policy
 from handoffs.rules.tuning import Change, Kind, applied
@@ -53,10 +53,13 @@ def start(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
     if not access.is_manager(person):
         raise NotAllowed("Tuning is for managers. An administrator gives the right to manage to a role.")
-    workflows = list(access.managed_workflows(person).filter(live_version__isnull=False).order_by("title"))
+    found = access.managed_workflows(person).filter(live_version__isnull=False).select_related("live_version")
+    workflows = list(found.order_by("title"))
     if len(workflows) == 1:
         return redirect("tuning_workflow", key=workflows[0].key)
-    return render(request, "tuning/list.html", {"workflows": workflows})
+    counted = quality.overview(workflows, _window(DEFAULT_DAYS))
+    rows = [_listed(workflow, counted.get(workflow.pk)) for workflow in workflows]
+    return render(request, "tuning/list.html", {"rows": rows, "days": DEFAULT_DAYS})
 
 
 @page
@@ -85,7 +88,7 @@ def workflow_page(request: HttpRequest, key: str) -> HttpResponse:
         "choices": DAYS,
         "advice": advice(evidence),
         "rows": [_row(one, policy, links) for one in evidence.qualities],
-        "curves": [drawn(one, links.to) for one in evidence.curves],
+        "curves": [drawn(one, links.to, _label(one, evidence.labels)) for one in evidence.curves],
         "pairs": [_pair(one, policy) for one in evidence.pairs if one.count > 1],
         "outcomes": [_outcome(each, evidence.outcomes, links) for each in policy.outcomes],
         "context": _context(context, evidence.labels, links),
@@ -151,6 +154,13 @@ class _Links:
         return f"{self.base}?{urlencode({'figure': figure, 'days': self.days, **narrowed})}"
 
 
+def _listed(workflow: Workflow, counts: Any) -> dict[str, Any]:
+    counts = counts or dict.fromkeys(("opened", "resolved", "not_needed", "again"), 0)
+    resolved = counts["resolved"]
+    shares = {name: _percent(counts[name] / resolved if resolved else None) for name in ("not_needed", "again")}
+    return {"workflow": workflow, **counts, **shares}
+
+
 def _row(one: quality.TriggerQuality, policy: Policy, links: _Links) -> dict[str, Any]:
     return {
         "title": _title(policy, one.key),
@@ -182,11 +192,16 @@ def _outcome(outcome: Any, chosen: Any, links: _Links) -> dict[str, Any]:
 
 def _context(score: quality.ContextScore, labels: Any, links: _Links) -> dict[str, Any]:
     parts = [
-        {"label": labels.get(part, part), "count": count, "url": links.to("lacking", part=part)}
+        {"label": part_label(part, labels), "count": count, "url": links.to("lacking", part=part)}
         for part, count in score.missing
     ]
     ratio = _percent(score.sufficed_count / score.answered_count if score.answered_count else None)
     return {"score": score, "ratio": ratio, "parts": parts, "lacking_url": links.to("lacking")}
+
+
+def _label(curve: Curve, labels: Any) -> str:
+    field = curve.knob.field
+    return str(labels.get(field, field.removeprefix("data.").replace("_", " ")))
 
 
 def _title(policy: Policy, key: str) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 from handoffs.queries.threshold_curves import Curve
 from handoffs.rules.package import grouped
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 200, 44, 28, 12, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 224, 44, 48, 24, 12
+MARKS = 6
+"""At most so many values stand under the curve."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +34,15 @@ class Picture:
 
     key: str
     title: str
-    operator: str
+    axis: str
     now: str
     rows: tuple[Row, ...]
     avoided: str
     missed: str
     now_x: float
-    most: int
-    first: str
-    last: str
+    now_anchor: str
+    levels: tuple[tuple[float, int], ...]
+    marks: tuple[tuple[float, str], ...]
     looked_at: int
     told: int
     summary: str
@@ -48,28 +50,29 @@ class Picture:
     height: int = HEIGHT
     left: int = LEFT
     right: int = WIDTH - RIGHT
+    middle: float = LEFT + (WIDTH - RIGHT - LEFT) / 2
     bottom: int = HEIGHT - BOTTOM
     top: int = TOP
 
 
-def drawn(curve: Curve, link: Callable[..., str]) -> Picture:
-    """The picture of a curve; `link(figure, …)` gives the address behind a figure."""
+def drawn(curve: Curve, link: Callable[..., str], label: str) -> Picture:
+    """The picture of a curve over the field named `label`; `link(figure, …)` gives the address behind a figure."""
     rows = tuple(_row(curve, point, link) for point in curve.points)
-    most = max([1, *(row.avoided for row in rows)])
+    most = _round_up(max([1, *(row.avoided for row in rows)]))
     across = _Across([float(point.threshold) for point in curve.points])
-    ups = [(across.x(float(point.threshold)), row) for point, row in zip(curve.points, rows, strict=True)]
+    placed = [(across.x(float(point.threshold)), row, point) for point, row in zip(curve.points, rows, strict=True)]
     return Picture(
         key=curve.knob.trigger,
         title=curve.knob.title,
-        operator=f"{curve.knob.field} {curve.knob.operator}",
+        axis=_axis(curve, label),
         now=grouped(curve.knob.value),
         rows=rows,
-        avoided=_line([(x, row.avoided) for x, row in ups], most),
-        missed=_line([(x, row.missed) for x, row in ups], most),
+        avoided=_line([(x, row.avoided) for x, row, _ in placed], most),
+        missed=_line([(x, row.missed) for x, row, _ in placed], most),
         now_x=across.x(float(curve.knob.value)),
-        most=most,
-        first=rows[0].threshold,
-        last=rows[-1].threshold,
+        now_anchor="is-end" if across.x(float(curve.knob.value)) > WIDTH / 2 else "",
+        levels=tuple((_y(level, most), level) for level in (0, most // 2, most)),
+        marks=across.marks([(float(point.threshold), row.threshold) for _, row, point in placed]),
         looked_at=curve.looked_at,
         told=curve.told,
         summary=_summary(curve),
@@ -85,10 +88,32 @@ class _Across:
     def x(self, value: float) -> float:
         return round(LEFT + (value - self.low) / self.span * (WIDTH - RIGHT - LEFT), 1)
 
+    def marks(self, values: list[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+        """Values that have room beside each other, always the first."""
+        kept: list[tuple[float, str]] = []
+        for value, words in values:
+            if not kept or self.x(value) - kept[-1][0] >= (WIDTH - RIGHT - LEFT) / MARKS:
+                kept.append((self.x(value), words))
+        return tuple(kept)
+
+
+def _axis(curve: Curve, label: str) -> str:
+    below = curve.knob.operator in ("<", "<=")
+    return f"Threshold: {label} {'below' if below else 'above'} this value is handed off"
+
+
+def _round_up(most: int) -> int:
+    """The next number that halves well: 1, 2, 4, 10, 20, 40, 100 and so on."""
+    step = 10 ** (len(str(most)) - 1)
+    return next(size * step for size in (1, 2, 4, 6, 8, 10) if size * step >= most)
+
+
+def _y(count: int, most: int) -> float:
+    return round(HEIGHT - BOTTOM - count / most * (HEIGHT - BOTTOM - TOP), 1)
+
 
 def _line(points: list[tuple[float, int]], most: int) -> str:
-    high = HEIGHT - BOTTOM - TOP
-    return " ".join(f"{x},{round(HEIGHT - BOTTOM - count / most * high, 1)}" for x, count in points)
+    return " ".join(f"{x},{_y(count, most)}" for x, count in points)
 
 
 def _row(curve: Curve, point: Any, link: Callable[..., str]) -> Row:

@@ -1,7 +1,7 @@
 """How good a workflow's triggers are: what each one led to, which fire together, and what reviewers said of it all."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -107,6 +107,20 @@ def behind(
     if outcome:
         handoffs = handoffs.filter(Exists(_final.filter(outcome=outcome)))
     return handoffs
+
+
+def overview(workflows: Iterable[Workflow], window: Window) -> dict[Any, dict[str, int]]:
+    """By the workflow's id: how many were opened and resolved, not needed, and worked on again."""
+    lists = {
+        "opened": _in(window, "opened"),
+        "resolved": _in(window, "resolved"),
+        "not_needed": _in(window, "not_needed"),
+        "again": _in(window, "resolved") & Q(Q(returns_count__gt=0) | Q(reopens_count__gt=0)),
+    }
+    handoffs = Handoff.objects.filter(lists["opened"] | lists["resolved"], workflow__in=workflows, mode=Mode.LIVE)
+    counts = {f"n_{name}": Count("pk", filter=wanted) for name, wanted in lists.items()}
+    rows: Iterable[Mapping[str, Any]] = handoffs.order_by().values("workflow").annotate(**counts)
+    return {row["workflow"]: {name: row[f"n_{name}"] for name in lists} for row in rows}
 
 
 def _in(window: Window, figure: str) -> Q:

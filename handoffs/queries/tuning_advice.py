@@ -41,6 +41,11 @@ def advice(evidence: Evidence) -> tuple[Advice, ...]:
     return ranked(one for one in found if applied(evidence.document, one.change) is not None)
 
 
+def part_label(part: str, labels: Mapping[str, str]) -> str:
+    """What people call a field or document that was missing."""
+    return labels.get(part) or part.replace(DOCUMENT_PREFIX, "the document ", 1)
+
+
 def _thresholds(evidence: Evidence) -> Iterator[Advice]:
     for curve in evidence.curves:
         if curve.best is None:
@@ -93,14 +98,14 @@ def _missed(evidence: Evidence) -> Iterator[Advice]:
     for part, count in evidence.context.missing:
         if answered < TELLING or count < MISSED_OFTEN_RATIO * answered:
             continue
-        label = evidence.labels.get(part, part)
+        label = part_label(part, evidence.labels)
         if part.startswith(DOCUMENT_PREFIX):
             change, do = Change(kind=Kind.REQUIRE_DOCUMENT, target=part.removeprefix(DOCUMENT_PREFIX)), "Require"
         elif part in shown:
             change, do = Change(kind=Kind.REQUIRE_FIELD, target=part), "Require"
         else:
             change, do = Change(kind=Kind.SHOW_FIELD, target=part), "Show"
-        effect = f"{count} of {answered} decisions with feedback lacked it"
+        effect = f"{count:,} of {answered:,} decisions with feedback lacked it"
         yield Advice(change=change, title=f"{do} {label}", effect=effect, worth=count)
 
 
