@@ -39,7 +39,7 @@ def staffing_picture(curve: Sequence[Staffing], *, ratio: float, role: str) -> S
     bars = format_html_join(
         "",
         '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="2"/>'
-        '<text class="axis is-middle" x="{}" y="{}">{}</text><text class="axis is-middle" x="{}" y="{}">{}</text>',
+        '<text class="axis is-middle" x="{}" y="{}">{}</text><text class="bar-label" x="{}" y="{}">{}</text>',
         (_bar(number, each, ratio) for number, each in enumerate(curve)),
     )
     width = LEFT + len(curve) * (BAR_WIDTH + BAR_GAP)
@@ -47,8 +47,10 @@ def staffing_picture(curve: Sequence[Staffing], *, ratio: float, role: str) -> S
     label = f"Share accepted in time by number of people with the role {role}"
     return format_html(
         '<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}">{}'
-        '<line class="goal" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="axis" x="0" y="{}">{}</text></svg>',
-        width, BAR_TOP + BAR_HEIGHT + 24, label, bars, LEFT - 4, width, line, line, line + 4, f"{ratio * 100:g} %",
+        '<line class="goal" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="axis" x="0" y="{}">{}</text>'
+        '<text class="axis is-middle" x="{}" y="{}">{}</text></svg>',
+        width, BAR_TOP + BAR_HEIGHT + 42, label, bars, LEFT - 4, width, line, line, line + 4, f"{ratio * 100:g} %",
+        (LEFT + width) // 2, BAR_TOP + BAR_HEIGHT + 36, f"people with the role {role}",
     )  # fmt: skip
 
 
@@ -59,7 +61,8 @@ def _bar(number: int, each: Staffing, ratio: float) -> tuple[object, ...]:
     tone = "bar is-enough" if each.accepted_ratio >= ratio else "bar"
     return (
         tone, x, y, BAR_WIDTH, height,
-        middle, BAR_TOP + BAR_HEIGHT + 16, each.people, middle, round(y - 5, 1), f"{each.accepted_ratio * 100:.0f} %",
+        middle, BAR_TOP + BAR_HEIGHT + 16, each.people,
+        middle, BAR_TOP + BAR_HEIGHT - 8, f"{each.accepted_ratio * 100:.0f} %",
     )  # fmt: skip
 
 

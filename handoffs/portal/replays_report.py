@@ -1,5 +1,6 @@
 """The report of a replay: what it counted, its attempts, what a reviewer would have seen, two side by side."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -68,9 +69,10 @@ def counted(replay: Replay) -> dict[str, Any]:
         route["words"] = ", ".join(
             f"{count} {PRIORITY_WORDS.get(int(rank), rank)}" for rank, count in sorted(route["priorities"].items())
         )
-    agreement = summary["agreement"]
+    agreement, titles = summary["agreement"], _outcome_titles(replay)
     return {
         "summary": summary,
+        "matrix": [[titles.get(one, one), titles.get(two, two), count] for one, two, count in agreement["matrix"]],
         "agreement": agreement,
         "handed_off_percent": _percent(summary["opened"], summary["attempts"]),
         "complete_percent": _percent(summary["complete"], summary["opened"]),
@@ -90,17 +92,30 @@ def cases(request: HttpRequest, replay_id: Any) -> HttpResponse:
     shown = replay_reports.listed(replay, **chosen, page=_page_number(request))
     compared = replay.against_document is not None
     summary = replay.summary or {}
+    triggers = [(each["key"], each["title"]) for each in summary["triggers"]]
+    _say_titles(shown.rows, dict(triggers), _outcome_titles(replay))
     values = frame(replay, "cases") | {
         "list": shown,
         "chosen": chosen,
         "compared": compared,
         "lists": [(key, words) for key, words in LISTS.items() if compared or key not in COMPARED_ONLY],
-        "triggers": [(each["key"], each["title"]) for each in summary["triggers"]],
+        "triggers": triggers,
         "roles": [each["role"] for each in summary["routes"]],
         "older": _address(request, shown.number + 1) if shown.has_more else "",
         "newer": _address(request, shown.number - 1) if shown.number > 1 else "",
     }
     return render(request, "replays/cases.html", values)
+
+
+def _outcome_titles(replay: Replay) -> dict[str, str]:
+    return {outcome.key: outcome.title for outcome in replay_cases.policy_of(replay).outcomes}
+
+
+def _say_titles(rows: Sequence[Any], triggers: Mapping[str, str], outcomes: Mapping[str, str]) -> None:
+    """Put what people call triggers and outcomes where the rows hold their keys; nothing is saved."""
+    for row in rows:
+        row.trigger, row.was_trigger = (triggers.get(key, key) for key in (row.trigger, row.was_trigger))
+        row.suggested, row.decided = (outcomes.get(key, key) for key in (row.suggested, row.decided))
 
 
 def wanted(request: HttpRequest) -> dict[str, str]:
