@@ -14,7 +14,7 @@ from handoffs.portal.policies.pages import managed
 from handoffs.portal.rollout_words import criteria_of, line_of, table_of
 from handoffs.queries import agreement
 from handoffs.queries.agreement import Report
-from handoffs.queries.policies import live_version, policy_of
+from handoffs.queries.policies import draft_of, live_version, policy_of
 
 
 @page
@@ -60,8 +60,8 @@ def candidate(request: HttpRequest, key: str) -> HttpResponse:
     run = runs.first()
     report = agreement.of_candidate(run) if run else None
     table = table_of(report.found) if report else None
-    values = {"workflow": workflow, "run": run, "report": report, "table": table, "now": timezone.now()}
-    return render(request, "rollout/candidate.html", values)
+    values = {"workflow": workflow, "run": run, "report": report, "table": table, "draft": draft_of(workflow)}
+    return render(request, "rollout/candidate.html", values | {"now": timezone.now()})
 
 
 @move

@@ -85,7 +85,9 @@ def limits_of(limits: Limits | None, figures: StageFigures) -> LimitTable | None
     if limits.mtta_seconds is not None:
         late = (figures.mtta_seconds or 0) > limits.mtta_seconds
         found = took(figures.mtta_seconds)
-        lines.append(LimitLine(name="MTTA", limit=words(limits.mtta_seconds), found=found, is_passed=late))
+        lines.append(
+            LimitLine(name="Mean time to accept", limit=words(limits.mtta_seconds), found=found, is_passed=late)
+        )
     missing = max(limits.min_cases - figures.decided_count, 0)
     return LimitTable(lines=tuple(lines), min_cases=limits.min_cases, missing_count=missing)
 
@@ -119,4 +121,4 @@ def line_of(name: str, found: Agreement) -> dict[str, Any]:
 
 
 def _share(ratio: float | None, part: int, whole: int) -> str:
-    return NOTHING if ratio is None else f"{percent(ratio)} ({part} of {whole})"
+    return NOTHING if ratio is None else f"{percent(ratio)} ({part:,} of {whole:,})"
