@@ -104,7 +104,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "drf_standardized_errors",
     "lucide",
     "pgtrigger",
     "rest_framework",
