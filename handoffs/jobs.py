@@ -1,12 +1,13 @@
 """The queue's door and the sweep's: reads the clock, calls actions; every job may run twice or not at all."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DataError
+from django.db import DataError, connection
 from django.utils import timezone
 
 from handoffs.actions import (
@@ -32,6 +33,9 @@ REPLAY_SLICE_SECONDS = 1.5
 """How long a worker leaves deliveries alone for a replay."""
 
 IMPORT_SECONDS = 1.0
+MAILERS_LIMIT = 4
+_MAILERS: list[tuple[threading.Thread, float]] = []
+"""Threads that carry messages outside, and since when."""
 FIRING_SECONDS = 5.0
 
 
@@ -46,6 +50,31 @@ def notify() -> int:
     doorbell.answered(doorbell.NOTIFY)
     letters.compose(now=timezone.now())
     return mailing.drain(clock=timezone.now)
+
+
+def notify_beside() -> bool:
+    """Have `notify` done in a thread of its own, unless one is at it; whether one was started.
+
+    A mail server that hangs keeps deliveries, replays and imports waiting for nothing. A thread that has been at it for
+    longer than a message is leased has been given up.
+    """
+    _MAILERS[:] = [(thread, since) for thread, since in _MAILERS if thread.is_alive()]
+    at_it = any(time.monotonic() - since < mailing.LEASE.total_seconds() for _, since in _MAILERS)
+    if at_it or len(_MAILERS) >= MAILERS_LIMIT:
+        return False
+    thread = threading.Thread(target=_notify, name="mail", daemon=True)
+    _MAILERS.append((thread, time.monotonic()))
+    thread.start()
+    return True
+
+
+def _notify() -> None:
+    try:
+        notify()
+    except Exception:
+        logger.exception("notify_failed")
+    finally:
+        connection.close()
 
 
 def replay() -> bool:

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 DELIVER = "handoffs.jobs.deliver"
-NOTIFY = "handoffs.jobs.notify"
+NOTIFY = "handoffs.jobs.notify_beside"
 REPLAY = "handoffs.jobs.replay"
 
 IMPORT = "handoffs.jobs.import_history"

@@ -81,7 +81,7 @@ def _look_for_itself() -> None:
     close_old_connections()
     try:
         jobs.deliver()
-        jobs.notify()
+        jobs.notify_beside()
         jobs.replay()
         jobs.import_history()
     except (DatabaseError, InterfaceError) as error:
