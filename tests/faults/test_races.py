@@ -148,6 +148,16 @@ def test_two_sweeps_at_once_take_each_step_once():
     assert (sum(told), {each.escalation_level for each in Handoff.objects.all()}) == (len(handoffs), {1})
 
 
+def test_sweeps_that_fire_the_same_batches_at_once_take_each_step_once():
+    handoffs = [HandoffFactory(opened_ago=timedelta(hours=2, seconds=5)) for _ in range(30)]
+    now = timezone.now()
+    due = escalation.due_ids(now=now)
+    batches = [due[at : at + 10] for at in (0, 5, 10, 15, 20)]
+    told = at_once([partial(escalation.fire_many, batch, now=now) for batch in batches])
+    told.append(escalation.fire_many(due, now=now))  # what two had at once and neither took
+    assert (sum(told), {each.escalation_level for each in Handoff.objects.all()}) == (len(handoffs), {1})
+
+
 @pytest.mark.parametrize("offset_ms", [-50, -10, -2, 0, 2, 10, 50])
 def test_a_decision_and_the_cut_off_never_both_count(ann, offset_ms):
     for _ in range(4):

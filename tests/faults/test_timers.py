@@ -1,17 +1,21 @@
 """Timers after outages, poison, clock jumps and dead mail servers: no step is lost or doubled, nobody is flooded."""
 
 import smtplib
+import socket
+import time
 from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db.models import Count
 from django.utils import timezone
 
 from handoffs import jobs
 from handoffs.actions import letters, mailing
 from handoffs.choices import Channel, Event, MessageState, State
-from handoffs.models import Handoff, Message, Notification, SweepHeartbeat
+from handoffs.models import Delivery, Handoff, Message, Notification, SweepHeartbeat
 from handoffs.queries.verification import verify_audit
+from tests.bench.stage import many_handoffs
 from tests.factories import HandoffFactory
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
@@ -129,3 +133,71 @@ def test_a_mail_server_that_is_down_for_an_hour_delays_mail_and_nothing_else(clo
     clock.drain()
     assert {message.to[0] for message in mail.outbox} == {"ann@desk.example", "bob@desk.example"}
     assert set(Message.objects.values_list("state", flat=True)) == {MessageState.SENT}
+
+
+def test_ten_thousand_timers_of_one_second_are_all_stepped_within_a_minute():
+    HandoffFactory(opened_ago=timedelta(minutes=1))
+    many_handoffs(10_000)
+    moment = timezone.now() - HOUR - timedelta(seconds=1)
+    Handoff.objects.update(clock_started_at=moment, next_step_at=moment + HOUR)
+    due, began = Handoff.objects.count(), time.monotonic()
+    done = 0
+    while steps := jobs.sweep()["steps"]:
+        done += steps
+    took_seconds = time.monotonic() - began
+    assert (done, took_seconds < 60) == (due, True)
+    assert not Handoff.objects.exclude(steps_done=["reminder:1"]).exists()
+    told = Notification.objects.values("handoff", "person", "channel").annotate(count=Count("pk"))
+    assert (told.filter(count=1).count(), told.exclude(count=1).count()) == (4 * due, 0)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of ours catches it."""
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "escalation.prefetch_related_objects",
+        "escalation.sla.due_now",
+        "audit._next_row",
+        "reminders.send",
+        "escalation.gathering._update",
+        "escalation.gathering.insert_many",
+    ],
+)
+def test_a_sweep_killed_at_any_point_loses_and_doubles_nothing(clock, point, monkeypatch):
+    handoffs = [HandoffFactory(opened_at=clock.now) for _ in range(5)]
+    clock.now += timedelta(minutes=61)
+
+    def dies(*args, **named):
+        raise Killed
+
+    with monkeypatch.context() as fatal:
+        fatal.setattr(f"handoffs.actions.{point}", dies)
+        with pytest.raises(Killed):
+            clock.sweep()
+    assert not Handoff.history.filter(event=Event.REMINDED).exists()
+    assert [clock.sweep(), clock.sweep()] == [len(handoffs), 0]
+    assert [events(each).count(Event.REMINDED) for each in handoffs] == [1] * len(handoffs)
+    assert list(verify_audit()) == []
+
+
+def test_a_mail_server_that_accepts_and_never_answers_keeps_only_mail_waiting(clock, ann, settings, monkeypatch):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_TIMEOUT = 2
+    handoff = HandoffFactory(opened_at=clock.now, accepted_by=ann, resolved=True)
+    HandoffFactory(opened_at=clock.now)
+    clock.now += timedelta(minutes=61)
+    assert clock.sweep() == 1
+    clock.now += timedelta(minutes=1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        began = time.monotonic()
+        assert (jobs.notify_beside(), jobs.notify_beside()) == (True, False)
+        assert (jobs.deliver(), clock.sweep()) == (1, 0)
+        assert time.monotonic() - began < settings.EMAIL_TIMEOUT
+        jobs._MAILERS[-1][0].join(timeout=30)
+    mails = Message.objects.filter(channel=Channel.EMAIL)
+    assert {(one.state, one.attempts_made, bool(one.last_error)) for one in mails} == {(MessageState.QUEUED, 1, True)}
+    assert Delivery.objects.get(handoff=handoff).attempts_made == 1
