@@ -91,10 +91,16 @@ def _actions(handoff: Handoff) -> tuple[ActionTaken, ...]:
     if handoff.pattern != Pattern.SUPERVISED or handoff.mode == Mode.SHADOW:
         return ()
     acted = Attempt.objects.filter(handoff=handoff, action_taken__isnull=False).order_by("received_at")
-    told = acted.values_list("received_at", "automation__username", "action_taken")[:ACTIONS_LIMIT]
-    return tuple(
-        ActionTaken(at=at, by=by, summary=action.get("summary") or "", can_be_undone=bool(action.get("undo")))
-        for at, by, action in told
+    return tuple(_action(attempt) for attempt in acted.select_related("automation")[:ACTIONS_LIMIT])
+
+
+def _action(attempt: Attempt) -> ActionTaken:
+    told = attempt.action_taken or {}
+    return ActionTaken(
+        at=attempt.received_at,
+        by=attempt.automation.display_name,
+        summary=told.get("summary") or "",
+        can_be_undone=bool(told.get("undo")),
     )
 
 
