@@ -9,7 +9,8 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from accounts.models import User
-from handoffs.actions import lifecycle, policies
+from handoffs.actions import calendars, lifecycle, policies
+from handoffs.models import BusinessCalendar
 from handoffs.queries import inbox
 from tests import factories
 from tests.browser.audit import Audit
@@ -41,6 +42,8 @@ def fill_the_desk() -> None:
     HandoffFactory(resubmitted=True, accepted_by=ann)
     HandoffFactory(escalated=True)
     HandoffFactory(resolved=True)
+    week = {"mon": ["09:00-12:00", "13:00-17:00"], "sat": ["22:00-06:00"]}
+    calendars.save(BusinessCalendar(key="office", title="Office", time_zone="Europe/Berlin", weekly_hours=week))
     given = HandoffFactory()
     lifecycle.assign(given, to=ann, by=factories.lea(), now=timezone.now())
 
@@ -88,7 +91,7 @@ def test_every_page_that_a_manager_can_reach(look: Look, lea: User) -> None:
     policies.save_draft(factories.WORKFLOW, document, author=lea, now=timezone.now())
     audit = look(lea)
     visited = audit.crawl("/queue/")
-    assert visited >= {"queue", "case", "policies", "policy", "team", "sla"}
+    assert visited >= {"queue", "case", "policies", "policy", "team", "sla", "calendar", "edit_calendar"}
     assert visited >= {"metrics", "metrics_workflow", "metrics_handoffs", "metrics_compare"}
     audit.visit("/metrics/?role=nobody&range=today")
     assert_nothing(audit.found)
