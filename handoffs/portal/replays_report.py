@@ -67,7 +67,7 @@ def counted(replay: Replay) -> dict[str, Any]:
     summary = replay.summary or {}
     for route in summary["routes"]:
         route["words"] = ", ".join(
-            f"{count} {PRIORITY_WORDS.get(int(rank), rank)}" for rank, count in sorted(route["priorities"].items())
+            f"{count:,} {PRIORITY_WORDS.get(int(rank), rank)}" for rank, count in sorted(route["priorities"].items())
         )
     agreement, titles = summary["agreement"], _outcome_titles(replay)
     return {
