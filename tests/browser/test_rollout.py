@@ -75,7 +75,7 @@ def test_a_policy_is_staged_at_10_percent_put_in_shadow_promoted_and_stepped_bac
 
     page.goto(f"{HERE}agreement/")
     expect(page.get_by_text("0 of 1 agree: 0.0 %")).to_be_visible()
-    page.get_by_role("link", name="To the stage").click()
+    page.get_by_role("link", name="Stage", exact=True).click()
     press(page, "Promote", "Promote", "Clear enough")
     expect(page.get_by_text("Live for 10 % of the cases", exact=True)).to_be_visible()
     assert told(inside=True) == ("handoff", None)
