@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pgtrigger
 from django.conf import settings
@@ -13,6 +13,7 @@ from simple_history.models import HistoricalRecords
 
 from handoffs.choices import DEFAULT_WEBHOOK_TYPES, PolicyStatus, WebhookType
 from handoffs.models.fields import ExactJSONField, new_id
+from handoffs.rules.key_order import in_order, order_of
 
 
 def new_webhook_secret() -> str:
@@ -65,6 +66,7 @@ class PolicyVersion(models.Model):
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=8, choices=PolicyStatus.choices(), default=PolicyStatus.DRAFT)
     document = ExactJSONField()
+    key_order = models.JSONField(null=True, editable=False, help_text="In which order the document's keys were written")
     role_names = ArrayField(models.CharField(max_length=150), default=list, help_text="Every role it names")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
@@ -73,7 +75,7 @@ class PolicyVersion(models.Model):
     published_by_clock = models.BooleanField(default=False, db_default=False)
     publish_reason = models.TextField(blank=True)
     retired_at = models.DateTimeField(null=True)
-    history = HistoricalRecords(excluded_fields=["document"])
+    history = HistoricalRecords(excluded_fields=["document", "key_order"])
 
     class Meta:
         ordering: ClassVar = ["workflow", "-number"]
@@ -97,6 +99,21 @@ class PolicyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow_id} version {self.number}"
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any, **options: Any) -> "PolicyVersion":
+        version: PolicyVersion = super().from_db(db, field_names, values, **options)
+        if {"document", "key_order"} <= set(field_names):
+            version.document = in_order(version.document, version.key_order)
+        return version
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """The columns as given; the order of keys goes wherever the document goes."""
+        self.key_order = order_of(self.document) if "document" in self.__dict__ else self.key_order
+        fields = options.get("update_fields")
+        if fields is not None and "document" in fields:
+            options["update_fields"] = {*fields, "key_order"}
+        super().save(*args, **options)
 
     @property
     def publisher_name(self) -> str:

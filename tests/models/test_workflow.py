@@ -4,6 +4,7 @@ import pytest
 
 from handoffs.choices import PolicyStatus
 from handoffs.models import PolicyVersion
+from handoffs.rules.canonical import exact_dumps
 from tests.factories import publish
 from tests.policies import invoice_matching
 from tests.refusals import refused_by_the_database
@@ -60,3 +61,18 @@ def test_versions_are_numbered_per_workflow(workflow, now):
 def test_secrets_stay_out_of_the_history(workflow):
     columns = {field.name for field in workflow.history.model._meta.fields}
     assert ("callback_secret" in columns, "allowed_hosts" in columns) == (False, True)
+
+
+def test_a_policy_keeps_the_order_of_its_keys(workflow):
+    document = invoice_matching()
+    assert list(document["data"]["properties"])[:3] == ["vendor", "vendor_age_days", "amount"]
+    stored = PolicyVersion.objects.get(workflow=workflow)
+    assert exact_dumps(stored.document) == exact_dumps(document)
+    draft = PolicyVersion.objects.create(
+        workflow=workflow, number=2, document={"b": 1, "aa": {"z": 1, "y": 2}}, created_at=stored.created_at
+    )
+    draft.document = {"aa": {"y": 2, "z": 1}, "b": 1}
+    draft.save(update_fields=["document"])
+    assert list(PolicyVersion.objects.get(pk=draft.pk).document["aa"]) == ["y", "z"]
+    draft.refresh_from_db()
+    assert list(draft.document) == ["aa", "b"]
