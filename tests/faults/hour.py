@@ -6,6 +6,7 @@ the trails, every acknowledged report exactly one attempt, every decided invoice
 """
 
 import argparse
+import http.client
 import json
 import os
 import random
@@ -31,6 +32,12 @@ from config import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTLE_SECONDS = 150
+OF_TESTS = frozenset(
+    [
+        *("DJANGO_SETTINGS_MODULE", "HANDOFFS_TEST_DIR", "SECRET_KEY"),
+        *("EMAIL_URL", "LOG_LEVEL", "HANDOFFS_IDLE_TRANSACTION_TIMEOUT"),
+    ]
+)
 READY_SECONDS = 240
 
 
@@ -45,8 +52,8 @@ class Desk:
     leaving: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        environment = os.environ | {"DATA_DIR": str(self.folder), "PORT": str(self.port)}
-        self.process = subprocess.Popen([sys.executable, "-m", "config.supervisor"], cwd=ROOT, env=environment)
+        command = [sys.executable, "-m", "config.supervisor"]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=self._environment())
         _wait(lambda: (self.folder / "demo.json").exists() and self.ask("GET", "/readyz", "")[0] == 200, READY_SECONDS)
         self.demo = json.loads((self.folder / "demo.json").read_text())
 
@@ -59,14 +66,19 @@ class Desk:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
-            return error.code, None
-        except (OSError, ValueError):
+            return error.code, _problem(error)
+        except (OSError, ValueError, http.client.HTTPException):
             return 0, None
 
     def manage(self, *command: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"DATA_DIR": str(self.folder), "PORT": str(self.port), "LOG_LEVEL": "ERROR"}
         line = [sys.executable, "manage.py", *command]
+        environment = self._environment() | {"LOG_LEVEL": "ERROR"}
         return subprocess.run(line, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+
+    def _environment(self) -> dict[str, str]:
+        """This one's, without what tests set for themselves: the desk stands on services of its own."""
+        kept = {name: value for name, value in os.environ.items() if name not in OF_TESTS}
+        return kept | {"DATA_DIR": str(self.folder), "PORT": str(self.port)}
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -184,6 +196,13 @@ def _ledger(path: Path) -> list[str]:
         ).fetchone()
     names = ("receipts that the desk never acknowledged", "invoices paid twice", "waiting invoices never reported")
     return [f"{count} {name}" for (count,), name in zip((silent, twice, unreported), names, strict=True) if count]
+
+
+def _problem(error: urllib.error.HTTPError) -> Any:
+    try:
+        return json.loads(error.read())
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
 
 
 def _flush(desk: Desk) -> str:

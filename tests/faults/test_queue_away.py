@@ -50,6 +50,11 @@ class OwnValkey:
         self.process.kill()
         self.process.wait()
 
+    def fill(self) -> None:
+        client = redis.Redis(unix_socket_path=str(self.socket))
+        client.config_set("maxmemory", 1)
+        client.close()
+
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
 
@@ -91,7 +96,7 @@ def test_the_doorbell_rings_once_until_it_is_answered(valkey):
     client.close()
 
 
-@pytest.mark.parametrize("trouble", ["stop", "freeze"])
+@pytest.mark.parametrize("trouble", ["stop", "freeze", "fill"])
 def test_reports_and_decisions_are_taken_at_once_and_a_worker_finds_the_delivery(valkey, receiver, ann, trouble):
     held = HandoffFactory(accepted_by=ann, callback_url=receiver.url_for("/hook"))
     getattr(valkey, trouble)()
