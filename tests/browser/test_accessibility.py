@@ -9,13 +9,16 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from accounts.models import User
-from handoffs.actions import calendars, lifecycle, policies
-from handoffs.models import BusinessCalendar
+from handoffs.actions import calendars, delivery, feedback, lifecycle, policies, replay_runs, replays
+from handoffs.actions.feedback import Feedback
+from handoffs.actions.replays import Order
+from handoffs.models import BusinessCalendar, Delivery, Endpoint, PolicyVersion, Replay
 from handoffs.queries import inbox
+from handoffs.rules.deliveries import Exchange
 from tests import factories
 from tests.browser.audit import Audit
 from tests.browser.stage import Desk, case_url, follow
-from tests.factories import HandoffFactory
+from tests.factories import EndpointFactory, HandoffFactory
 from tests.policies import invoice_matching
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -93,7 +96,37 @@ def test_every_page_that_a_manager_can_reach(look: Look, lea: User) -> None:
     visited = audit.crawl("/queue/")
     assert visited >= {"queue", "case", "policies", "policy", "team", "sla", "calendar", "edit_calendar"}
     assert visited >= {"metrics", "metrics_workflow", "metrics_handoffs", "metrics_compare"}
+    assert visited >= {"tuning_workflow", "replays", "replay_new", "rollouts", "rollout", "deliveries"}
     audit.visit("/metrics/?role=nobody&range=today")
+    assert_nothing(audit.found)
+
+
+def fill_the_past(author: User) -> Replay:
+    """False alarms with feedback, messages that failed, and a replay that is done."""
+    for tenth in range(3, 9):
+        handoff = HandoffFactory(resolved=True, data={"price_variance_percent": f"2.{tenth}"})
+        feedback.give(handoff, Feedback(person_needed=False), reviewer=factories.ann(), now=timezone.now())
+    EndpointFactory(event_types=["handoff.resolved"])
+    for one in delivery.lease(now=timezone.now()):
+        delivery.finish(one, Exchange(status=503, duration_ms=700, response_snippet="busy"), now=timezone.now())
+    version = PolicyVersion.objects.get(status="live")
+    order = Order(version=version, against=version)
+    replay = replays.order_stored(order, from_at=None, until_at=None, by=author, now=timezone.now())
+    while replay_runs.work(clock=timezone.now, seconds=60):
+        pass
+    return replay
+
+
+def test_what_managers_read_of_the_past(look: Look, lea: User) -> None:
+    replay, message = fill_the_past(lea), Delivery.objects.first()
+    assert message is not None
+    audit = look(lea)
+    for url in (
+        "/tuning/invoice-matching/", "/tuning/invoice-matching/behind/?figure=opened", "/imports/", "/replays/",
+        *(f"/replays/{replay.pk}/{part}" for part in ("", "cases/", "cases/0/", "load/")),
+        "/deliveries/", f"/deliveries/{message.pk}/", f"/endpoints/{Endpoint.objects.get().pk}/",
+    ):  # fmt: skip
+        audit.visit(url)
     assert_nothing(audit.found)
 
 
