@@ -7,7 +7,7 @@ from typing import Any
 from handoffs.queries.threshold_curves import Curve
 from handoffs.rules.package import grouped
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 224, 44, 48, 24, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 232, 44, 52, 28, 24
 MARKS = 6
 """At most so many values stand under the curve."""
 
