@@ -38,6 +38,8 @@ MANAGER_PICTURES = {
     "replay": ((1440, ("light",)),),
     "rollout": ((1440, ("light",)),),
     "deliveries": ((1440, ("light",)),),
+    "policies": ((1440, ("light",)),),
+    "team": ((1440, ("light",)),),
 }
 """On which screens and in which themes each of the managers' pages is shown."""
 
