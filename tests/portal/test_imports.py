@@ -49,7 +49,7 @@ def test_bad_rows_are_shown_and_the_manager_chooses(as_, lea, workflow):
     address = as_(lea).post(PAGE, _form(GOOD, BAD)).url
     _work()
     page = as_(lea).get(address).content.decode()
-    assert "1 of 2 rows are bad, so nothing was imported" in page
+    assert "1 of 2 rows is bad, so nothing was imported" in page
     assert "opened_at is no time such as" in page
     assert Handoff.objects.count() == 0
     as_(lea).post(f"{address}go-on/")

@@ -36,6 +36,17 @@ def test_a_desk_without_a_past_says_so(as_, lea, workflow):
     assert "No handoff was opened or resolved" in page
 
 
+def test_several_workflows_are_listed_with_what_became_of_their_handoffs(as_, ann, lea, now, workflow):
+    factories.workflow("expenses")
+    needless = HandoffFactory(accepted_by=ann, resolved=True)
+    feedback.give(needless, Feedback(person_needed=False), reviewer=ann, now=now)
+    HandoffFactory(resubmitted=True, resolved=True)
+    HandoffFactory()
+    rows = {row["workflow"].key: row for row in as_(lea).get("/tuning/").context["rows"]}
+    figures = {key: [row[name] for name in ("opened", "resolved", "not_needed", "again")] for key, row in rows.items()}
+    assert figures == {"invoice-matching": [3, 2, "50.0 %", "50.0 %"], "expenses": [0, 0, "–", "–"]}
+
+
 def test_every_figure_of_a_trigger_opens_exactly_its_handoffs(as_, ann, lea, now):
     handoffs = [HandoffFactory(accepted_by=ann, resolved=outcome) for outcome in ("approve_and_pay", "reject")]
     HandoffFactory()
