@@ -21,6 +21,11 @@ PER_HOST = 8
 MOST_PER_HOST = 96
 """How many messages to one host one worker leases at most."""
 SWITCHED_OFF = "The endpoint is switched off"
+POSTED = (
+    *("handoff_id", "endpoint_id", "url", "host", "payload", "handoff__workflow__callback_secret"),
+    *("endpoint__secret", "endpoint__previous_secret", "endpoint__switched_off_at"),
+)
+"""All that posting takes: handoffs are wide, and their facts are not needed."""
 
 # Walks from host to host over the index, so a hundred thousand messages to a dead host cost no more than one; of each
 # host it takes the first few whose predecessors, to the same address about the same handoff, are through.
@@ -80,7 +85,7 @@ def lease(
         return []
     token = uuid.uuid4()
     Delivery.objects.filter(pk__in=ids).update(lease_token=token, next_attempt_at=now + LEASE)
-    taken = Delivery.objects.filter(pk__in=ids).select_related("endpoint", "handoff__workflow")
+    taken = Delivery.objects.filter(pk__in=ids).select_related("endpoint", "handoff__workflow").only(*POSTED)
     return [_leased(delivery, token) for delivery in taken]
 
 
