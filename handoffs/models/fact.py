@@ -1,7 +1,7 @@
 """One narrow row per handoff with everything that the metrics count; the database itself keeps it true.
 
 Triggers on handoffs, decisions and recoveries write these rows in the transaction of the change (see the migration
-`0010_keep_facts_of_handoffs`), so a figure never lags behind its handoffs. Nothing else writes here.
+`0017_write_facts_of_many_at_once`), so a figure never lags behind its handoffs. Nothing else writes here.
 """
 
 from typing import ClassVar
@@ -33,6 +33,7 @@ class HandoffFact(models.Model):
     accepted_at = models.DateTimeField(null=True)
     taken_at = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True, help_text="While it waits for a person: when it is late")
     receipt_due_at = models.DateTimeField(null=True, help_text="Of the first receipt that has not come")
     accept_us = models.BigIntegerField(null=True)
     resolve_us = models.BigIntegerField(null=True)
