@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handoffs import access
-from handoffs.actions import decisions, escalation, lifecycle, receipts
+from handoffs.actions import escalation, feedback, lifecycle, receipts
 from handoffs.choices import ReceiptStatus
 from handoffs.errors import Invalid
 from handoffs.models import Case, Handoff, HandoffFact
@@ -23,7 +23,7 @@ from tests.factories import ANALYST, CLEAN, CLERK, DEAR, HandoffFactory, PersonF
 from tests.factories import lea as the_manager
 from tests.queries import metrics_reference as reference
 
-FACTS = import_module("handoffs.migrations.0010_keep_facts_of_handoffs")
+FACTS = import_module("handoffs.migrations.0017_write_facts_of_many_at_once")
 pytestmark = pytest.mark.django_db
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -118,13 +118,13 @@ class Walk:
 
     def _needless(self) -> None:
         self._resolved()
-        said = decisions.Feedback(person_needed=False, context_sufficed=True)
-        decisions.give_feedback(self.handoff, said, reviewer=self.reviewer, now=self._tick())
+        said = feedback.Feedback(person_needed=False, context_sufficed=True)
+        feedback.give(self.handoff, said, reviewer=self.reviewer, now=self._tick())
 
     def _too_little(self) -> None:
         self._resolved()
-        said = decisions.Feedback(context_sufficed=False, context_missing="The order")
-        decisions.give_feedback(self.handoff, said, reviewer=self.reviewer, now=self._tick())
+        said = feedback.Feedback(context_sufficed=False, context_missing="The order")
+        feedback.give(self.handoff, said, reviewer=self.reviewer, now=self._tick())
 
 
 def plain(row: tables.Row) -> dict[str, Any]:
@@ -147,7 +147,7 @@ histories = st.lists(
 )
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     histories=histories,
     window=st.tuples(st.integers(0, 130), st.integers(1, 130)),
@@ -177,6 +177,27 @@ def test_every_figure_is_what_one_works_out_by_hand(lea, workflow, now, historie
             assert row.values["volume"].count == expected["volume"][0], (stretch, row.key)
             assert row.values["mttr"].number == pytest.approx(expected["mttr"][2], abs=1e-6)
             assert row.values["rework"].hits == expected["rework"][1]
+    for by in ("workflow", "person", "week"):
+        check_report(scope, by, now)
+
+
+def check_report(scope, by, now):
+    """What a page adds up from one pass is what each question alone would answer."""
+    times = [key for key, figure in FIGURES.items() if figure.kind == "time"]
+    report = tables.report(scope, by, now=now, total_percentiles=times, group_percentiles=times)
+    assert report.total == tables.total(scope, now=now)
+    before = tables.total(scope.over(scope.window.before), now=now)
+    assert (report.before.cases_count, counts(report.before)) == (before.cases_count, counts(before))
+    assert report.groups == tables.broken_down(scope, by, now=now), by
+    alone = tables.over_time(scope, scope.window.stretch, now=now, keys=FIGURES)
+    assert [(row.key, counts(row)) for row in report.over_time] == [(row.key, counts(row)) for row in alone]
+    whole, groups = backlog.backlogs(scope, by, now=now)
+    assert whole == backlog.backlog(scope, now=now)
+    assert by == "week" or sum(one.open_count for one in groups.values()) == whole.open_count
+
+
+def counts(row: tables.Row) -> dict[str, Any]:
+    return {key: (value.count, value.hits, value.number) for key, value in row.values.items()}
 
 
 def everything_once(now: datetime) -> None:
@@ -335,7 +356,9 @@ def test_totals_cost_the_same_whatever_is_in_them(lea, workflow, now, django_ass
         with django_assert_num_queries(5):
             tables.total(scope, now=now)
         with django_assert_num_queries(6):
-            tables.broken_down(scope, "workflow", now=now)
+            tables.broken_down(scope, "trigger", now=now)
+        with django_assert_num_queries(7):
+            tables.report(scope, "trigger", now=now, total_percentiles=["mttr"])
         HandoffFactory(resolved=True)
 
 

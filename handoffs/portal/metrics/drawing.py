@@ -7,11 +7,10 @@ from typing import Any
 
 from handoffs.portal import charts
 from handoffs.portal.metrics import words
-from handoffs.queries.metrics import backlog, tables
 from handoffs.queries.metrics.backlog import Backlog
 from handoffs.queries.metrics.figures import FIGURES, Figure, Value
 from handoffs.queries.metrics.scope import GROUPS, Scope
-from handoffs.queries.metrics.tables import Row
+from handoffs.queries.metrics.tables import Report, Row
 
 ROWS_SHOWN = 30
 TREND = (
@@ -21,6 +20,8 @@ TREND = (
 COLUMNS = (
     "volume", "mtta", "mttr", "rework", "false_positives", "sla_accepted", "sla_resolved", "cut_off", "context_score",
 )  # fmt: skip
+SHOWN = (*TREND, "active_time", "recovery_overdue", "recovery_parked")
+TILE_PERCENTILES, TABLE_PERCENTILES = ("mtta", "mttr", "apply_time"), ("mttr",)
 PERCENTILE_WORDS = ("p50", "p90", "p95")
 
 
@@ -46,9 +47,9 @@ class Cell:
     url: str = ""
 
 
-def tiles(scope: Scope, now_row: Row, before_row: Row, series: Sequence[Row], open_now: Backlog) -> list[Tile]:
+def tiles(scope: Scope, report: Report, open_now: Backlog) -> list[Tile]:
     """The tiles of a page, in the order in which managers ask."""
-    drawn = _Drawing(scope, now_row, before_row, series)
+    drawn, now_row = _Drawing(scope, report), report.total
     values = now_row.values
     rate = f"{words.share_words(now_row.handoff_rate)} of {now_row.cases_count or 0:,} cases"
     failed = values["recovery_failed"]
@@ -113,12 +114,9 @@ def time_table(scope: Scope, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def breakdown(scope: Scope, by: str, *, now: datetime) -> dict[str, Any]:
-    """The table of one breakdown, its largest groups."""
-    rows = tables.broken_down(scope, by, now=now)
-    if by == "week":
-        rows.reverse()
-    open_by = backlog.backlog_by(scope, by, now=now)
+def breakdown(scope: Scope, by: str, groups: Sequence[Row], open_by: Mapping[Any, Backlog]) -> dict[str, Any]:
+    """The table of one breakdown, its largest groups; of weeks the latest."""
+    rows = groups[::-1] if by == "week" else groups
     return {
         "by": by,
         "columns": [FIGURES[key] for key in COLUMNS],
@@ -158,12 +156,12 @@ def _compared_percentile(figure: Figure, index: int, one: Value, other: Value) -
 class _Drawing:
     """Draws tiles of one page."""
 
-    def __init__(self, scope: Scope, now_row: Row, before_row: Row, series: Sequence[Row]) -> None:
-        self.scope, self.now_row, self.before_row, self.series = scope, now_row, before_row, series
+    def __init__(self, scope: Scope, report: Report) -> None:
+        self.scope, self.report = scope, report
 
     def tile(self, key: str, *, facts: Sequence[str]) -> Tile:
         figure = FIGURES[key]
-        value, before = self.now_row.values[key], self.before_row.values[key]
+        value, before = self.report.total.values[key], self.report.before.values[key]
         return Tile(
             label=figure.label,
             meaning=figure.meaning,
@@ -172,7 +170,7 @@ class _Drawing:
             facts=[fact for fact in facts if fact],
             change=words.change(figure, value, before),
             before=words.value_words(figure, before),
-            spark=charts.spark([row.values[key].number for row in self.series]),
+            spark=charts.spark([row.values[key].number for row in self.report.over_time]),
         )
 
 

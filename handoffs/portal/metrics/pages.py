@@ -69,20 +69,24 @@ def _numbers(request: HttpRequest, chosen: Workflow | None) -> HttpResponse:
     by = asking.choice_of(
         {"by": request.GET.getlist("by")}, "by", BREAKDOWNS, default="trigger" if chosen else "workflow"
     )
-    now_row = tables.total(scope, now=now)
-    before = scope.over(scope.window.before)
-    rows = tables.over_time(scope, scope.window.stretch, now=now, keys=drawing.TREND)
-    open_now = backlog.backlog(scope, now=now)
-    before_row = tables.total(before, now=now, percentiles=False)
+    report = tables.report(
+        scope,
+        by,
+        now=now,
+        keys=drawing.SHOWN,
+        total_percentiles=drawing.TILE_PERCENTILES,
+        group_percentiles=drawing.TABLE_PERCENTILES,
+    )
+    open_now, open_by = backlog.backlogs(scope, by, now=now)
     values = {
         "chosen": chosen,
-        "tiles": drawing.tiles(scope, now_row, before_row, rows, open_now),
-        "charts": drawing.chart_list(scope, rows),
-        "over_time": drawing.time_table(scope, rows),
-        "table": drawing.breakdown(scope, by, now=now),
+        "tiles": drawing.tiles(scope, report, open_now),
+        "charts": drawing.chart_list(scope, report.over_time),
+        "over_time": drawing.time_table(scope, report.over_time),
+        "table": drawing.breakdown(scope, by, report.groups, open_by),
         "tabs": [(name, _address(request, by=name)) for name in BREAKDOWNS if not (chosen and name == "workflow")],
-        "is_empty": not any(value.count for value in now_row.values.values()) and not open_now.open_count,
-        "before": words.window_words(before.window),
+        "is_empty": not any(value.count for value in report.total.values.values()) and not open_now.open_count,
+        "before": words.window_words(scope.window.before),
         "stretch": scope.window.stretch,
         "table_csv": f"{reverse('metrics_table_csv')}?{words.query_of(scope, by=by)}",
         "handoffs_csv": f"{reverse('metrics_handoffs_csv')}?{words.query_of(scope, figure='volume')}",

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import Aggregate, Avg, Count, FloatField, Q, QuerySet
+from django.db.models import Aggregate, Count, FloatField, Q, QuerySet, Sum
+from django.db.models import Value as Constant
 
 from handoffs.models import Handoff, HandoffFact
 from handoffs.queries.metrics.scope import Scope
@@ -44,13 +45,13 @@ class Figure:
     better: int = -1
 
     def aggregates(self, now: datetime) -> dict[str, Any]:
-        """What one query has to count for it, by names that begin with its key."""
+        """What one query has to count for it, by names that begin with its key; of parts, they add up to the whole."""
         among, hit = at(self.among, now), at(self.hit, now)
         if self.kind == Kind.TIME:
-            return {f"{self.key}_count": Count(self.column), f"{self.key}_mean": Avg(self.column)}
-        found: dict[str, Any] = {f"{self.key}_count": Count("pk", filter=among) if among else Count("*")}
+            return {f"{self.key}_count": Count(self.column), f"{self.key}_sum": Sum(self.column)}
+        found: dict[str, Any] = {f"{self.key}_count": Count(Constant(1), filter=among or None)}
         if self.kind == Kind.SHARE:
-            found[f"{self.key}_hits"] = Count("pk", filter=among & hit)
+            found[f"{self.key}_hits"] = Count(Constant(1), filter=among & hit)
         return found
 
     def percentiles(self) -> dict[str, Any]:
@@ -65,11 +66,9 @@ class Figure:
             return Value(count=count, hits=hits, number=hits / count if count else None)
         if self.kind == Kind.COUNT:
             return Value(count=count, hits=count, number=float(count))
-        mean, percentiles = row.get(f"{self.key}_mean"), row.get(f"{self.key}_percentiles") or ()
-        seconds = None if mean is None else float(mean) / MICROSECONDS
-        return Value(
-            count=count, hits=count, number=seconds, percentiles=tuple(each / MICROSECONDS for each in percentiles)
-        )
+        seconds = int(row[f"{self.key}_sum"]) / count / MICROSECONDS if count else None
+        percentiles = tuple(each / MICROSECONDS for each in row.get(f"{self.key}_percentiles") or ())
+        return Value(count=count, hits=count, number=seconds, percentiles=percentiles)
 
 
 @dataclass(frozen=True, kw_only=True)

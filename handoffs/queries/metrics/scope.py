@@ -4,13 +4,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, ClassVar
 
-from django.db.models import F, Q, QuerySet
+from django.contrib.auth.models import Group
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BigIntegerField, Case, DateTimeField, F, Func, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import TruncDay, TruncHour, TruncMonth, TruncWeek
 
 from handoffs.choices import PRIORITY_RANKS, Priority
-from handoffs.models import HandoffFact
+from handoffs.models import HandoffFact, Workflow
 
 UTMOST_BARS = 62
 """A chart with more bars than these is drawn by the next longer stretch of time."""
@@ -63,6 +65,10 @@ class Window:
             found.append(at)
             at = self._next(at, stretch)
         return found
+
+    def bounds(self, stretch: str) -> list[datetime]:
+        """Where those stretches begin inside of it: the first with the window itself."""
+        return [self.start, *self.steps(stretch)[1:]]
 
     def step(self, stretch: str, at: datetime) -> "Window":
         """The part of the window inside the stretch that begins at `at`."""
@@ -148,11 +154,45 @@ def key_word(by: str, key: Any) -> str:
     return str(key)
 
 
-def key_column(by: str, window: Window, moment: str) -> Any:
-    """The expression that groups facts `by`."""
+def key_column(by: str, scope: Scope, moment: str) -> Any:
+    """The expression that groups facts `by`; whom the viewer does not manage is one group without a name."""
     if by in STRETCHES:
-        return STRETCHES[by][0](f"{moment}_at", tzinfo=window.zone)
-    return F(GROUPS[by])
+        return stretch_column(by, scope, f"{moment}_at")
+    if by == "person":
+        return _person_column(scope.people)
+    return F(_GROUPED_BY.get(by, GROUPS[by]))
+
+
+def keys_of(by: str) -> dict[Any, Any] | None:
+    """The keys of GROUPS by what `key_column` groups by, where that is cheaper than the key itself."""
+    if by == "workflow":
+        return dict(Workflow.objects.values_list("pk", "key"))
+    return dict(Group.objects.values_list("pk", "name")) if by == "role" else None
+
+
+class StepOf(Func):
+    """Which of the ascending moments are reached: 0 before the first, 1 from it on, 2 from the second on."""
+
+    function = "width_bucket"
+    output_field: ClassVar[Any] = IntegerField()
+
+    def __init__(self, column: Any, moments: Any) -> None:
+        super().__init__(column, Value(moments, output_field=ArrayField(DateTimeField())))
+
+
+def stretch_column(stretch: str, scope: Scope, column: str) -> Any:
+    """The beginning of the stretch of the viewer's calendar in which a time lies."""
+    return STRETCHES[stretch][0](column, tzinfo=scope.window.zone)
+
+
+def _person_column(people: frozenset[int] | None) -> Any:
+    known = Q(decided_by_id__isnull=False) if people is None else Q(decided_by_id__in=list(people))
+    return Case(
+        When(decided_by_id=None, then=Value(NOBODY)),
+        When(known, then=F("decided_by_id")),
+        default=Value(SOMEBODY_ELSE),
+        output_field=BigIntegerField(),
+    )
 
 
 def _integer(word: str) -> int | None:
@@ -172,6 +212,7 @@ def _at(day: date, zone: tzinfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
+_GROUPED_BY = {"workflow": "workflow_id", "role": "role_id"}
 _PRIORITIES: Mapping[int, Priority] = {rank: word for word, rank in PRIORITY_RANKS.items()}
 FILTERS: Mapping[str, Callable[[str], Any]] = {
     "workflow": _same,

@@ -1,16 +1,14 @@
-"""Figures of a window: their totals, broken down, and over time; one query per moment, whatever is asked."""
+"""Figures of a window: their totals, broken down, and over time; one pass per moment, whatever is asked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F
-
-from handoffs.models import Case
-from handoffs.queries.metrics.figures import FIGURES, MOMENTS, Figure, Value
+from handoffs.queries.metrics import passes
+from handoffs.queries.metrics.figures import FIGURES, Figure, Value
 from handoffs.queries.metrics.names import Names
-from handoffs.queries.metrics.scope import NOBODY, SOMEBODY_ELSE, STRETCHES, Scope, key_column
+from handoffs.queries.metrics.scope import STRETCHES, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,100 +27,86 @@ class Row:
         return volume / self.cases_count if self.cases_count else None
 
 
-def total(scope: Scope, *, now: datetime, keys: Iterable[str] = FIGURES, percentiles: bool = True) -> Row:
-    """The figures `keys` over everything in the scope."""
-    row: dict[str, Any] = {}
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a page shows of a window: its total and that of the window before, its stretches of time, its groups."""
+
+    total: Row
+    before: Row
+    over_time: list[Row]
+    groups: list[Row]
+
+
+def report(
+    scope: Scope,
+    by: str,
+    *,
+    now: datetime,
+    keys: Iterable[str] = FIGURES,
+    total_percentiles: Collection[str] = (),
+    group_percentiles: Collection[str] = (),
+) -> Report:
+    """All of a page in one pass per moment; percentiles, which do not add up, only of the times that are named."""
     wanted = [FIGURES[key] for key in keys]
-    for moment in MOMENTS:
-        if aggregates := _aggregates(wanted, moment, now, percentiles):
-            row |= scope.happened(moment).aggregate(**aggregates)
-    values = {figure.key: figure.value(row) for figure in wanted}
-    return Row(cases_count=_cases(scope).count(), values=values)
+    counted = passes.counted(scope, wanted, by=by, stretch=scope.window.stretch, now=now)
+    cases = passes.cases_counted(scope, by=by)
+    within = [row for row in counted if row["step"]]
+    groups = passes.added(within, "group")
+    passes.join(groups, passes.percentiles(scope, _named(wanted, group_percentiles), by=by))
+    whole = passes.added(within, None)
+    passes.join(whole, passes.percentiles(scope, _named(wanted, total_percentiles)))
+    before = passes.added((row for row in counted if not row["step"]), None)
+    return Report(
+        total=_row(wanted, whole.get(None, {}), cases_count=cases.within),
+        before=_row(wanted, before.get(None, {}), cases_count=cases.before),
+        over_time=_over_time(scope, wanted, passes.added(within, "step")),
+        groups=_groups(scope, by, wanted, groups, cases.by_group or {None: cases.within}),
+    )
 
 
-def broken_down(
-    scope: Scope, by: str, *, now: datetime, keys: Iterable[str] = FIGURES, percentiles: bool = True
-) -> list[Row]:
+def total(scope: Scope, *, now: datetime, keys: Iterable[str] = FIGURES) -> Row:
+    """The figures `keys` over everything in the scope."""
+    wanted = [FIGURES[key] for key in keys]
+    counted = passes.grouped(scope, wanted, now=now)
+    return _row(wanted, counted.get(None, {}), cases_count=passes.cases(scope).count())
+
+
+def broken_down(scope: Scope, by: str, *, now: datetime, keys: Iterable[str] = FIGURES) -> list[Row]:
     """The same per group: of one of BREAKDOWNS with the largest first, of a stretch of time from the first on."""
     wanted = [FIGURES[key] for key in keys]
-    grouped: dict[Any, dict[str, Any]] = {}
-    for moment in MOMENTS:
-        for row in _grouped(scope, by, moment, _aggregates(wanted, moment, now, percentiles)):
-            grouped.setdefault(row.pop("key"), {}).update(row)
-    if by == "person" and scope.people is not None:
-        grouped = _without_strangers(scope, wanted, now, percentiles, grouped)
-    cases, names = _cases_by(scope, by), Names.of(by, grouped, scope)
-    rows = [
-        Row(
-            key=key,
-            name=names.name(key),
-            cases_count=cases.get(key, cases.get(None)),
-            values={figure.key: figure.value(row) for figure in wanted},
-        )
-        for key, row in grouped.items()
-    ]
-    return sorted(rows, key=lambda row: row.key) if by in STRETCHES else sorted(rows, key=_largest_first)
+    grouped = passes.grouped(scope, wanted, by=by, now=now)
+    return _groups(scope, by, wanted, grouped, passes.cases_by(scope, by))
 
 
 def over_time(scope: Scope, stretch: str, *, now: datetime, keys: Iterable[str]) -> list[Row]:
     """Means and shares per `stretch` (`hour`, `day`, `week`, `month`), also for those in which nothing happened."""
-    keys = list(keys)
-    found = {row.key: row for row in broken_down(scope, stretch, now=now, keys=keys, percentiles=False)}
-    nothing = {key: FIGURES[key].value({}) for key in keys}
-    return [found.get(at) or Row(key=at, values=nothing) for at in scope.window.steps(stretch)]
+    wanted = [FIGURES[key] for key in keys]
+    found = passes.grouped(scope, wanted, by=stretch, now=now, percentiles=False)
+    return [_row(wanted, found.get(at, {}), key=at) for at in scope.window.steps(stretch)]
 
 
-def _aggregates(wanted: list[Figure], moment: str, now: datetime, percentiles: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for figure in (figure for figure in wanted if figure.moment == moment):
-        found |= figure.aggregates(now) | (figure.percentiles() if percentiles else {})
-    return found
+def _named(wanted: Iterable[Figure], keys: Collection[str]) -> list[Figure]:
+    return [figure for figure in wanted if figure.key in keys]
 
 
-def _grouped(scope: Scope, by: str, moment: str, aggregates: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    if not aggregates:
-        return []
-    facts = scope.happened(moment).order_by().annotate(key=key_column(by, scope.window, moment))
-    rows: Iterable[Any] = facts.values("key").annotate(**aggregates)
-    if by == "person":
-        return ({**row, "key": NOBODY if row["key"] is None else row["key"]} for row in rows)
-    return rows
+def _row(wanted: Iterable[Figure], counted: Mapping[str, Any], **about: Any) -> Row:
+    return Row(values={figure.key: figure.value(counted) for figure in wanted}, **about)
 
 
-def _without_strangers(
-    scope: Scope, wanted: list[Figure], now: datetime, percentiles: bool, grouped: dict[Any, dict[str, Any]]
-) -> dict[Any, dict[str, Any]]:
-    """Everybody whom the viewer does not manage, as one group without a name."""
-    assert scope.people is not None
-    kept = {key: row for key, row in grouped.items() if key == NOBODY or key in scope.people}
-    if len(kept) == len(grouped):
-        return kept
-    others: dict[str, Any] = {}
-    strangers = scope.narrowed("person", SOMEBODY_ELSE)
-    for moment in MOMENTS:
-        if aggregates := _aggregates(wanted, moment, now, percentiles):
-            others |= strangers.happened(moment).aggregate(**aggregates)
-    return {**kept, SOMEBODY_ELSE: others}
+def _over_time(scope: Scope, wanted: list[Figure], found: Mapping[int, Mapping[str, Any]]) -> list[Row]:
+    steps = enumerate(scope.window.steps(scope.window.stretch), start=1)
+    return [_row(wanted, found.get(number, {}), key=at) for number, at in steps]
 
 
-def _cases(scope: Scope) -> Any:
-    """Cases first attempted in the window; of what a filter says only the workflow is known of a case."""
-    window = {"first_attempted_at__gte": scope.window.start, "first_attempted_at__lt": scope.window.end}
-    found = Case.objects.filter(workflow__in=list(scope.workflow_ids), **window)
-    keys = scope.filters.get("workflow")
-    return found.filter(workflow__key__in=keys) if keys else found
-
-
-def _cases_by(scope: Scope, by: str) -> dict[Any, int]:
-    """Cases per workflow or stretch of time; for what a case does not know, the number of all under None."""
-    if by == "workflow":
-        key: Any = F("workflow__key")
-    elif by in STRETCHES:
-        key = STRETCHES[by][0]("first_attempted_at", tzinfo=scope.window.zone)
-    else:
-        return {None: _cases(scope).count()}
-    rows = _cases(scope).order_by().annotate(key=key).values("key").annotate(count=Count("pk"))
-    return {row["key"]: row["count"] for row in rows}
+def _groups(
+    scope: Scope, by: str, wanted: list[Figure], found: Mapping[Any, Mapping[str, Any]], cases: Mapping[Any, int]
+) -> list[Row]:
+    names = Names.of(by, found, scope)
+    rows = [
+        _row(wanted, counted, key=key, name=names.name(key), cases_count=cases.get(key, cases.get(None)))
+        for key, counted in found.items()
+    ]
+    return sorted(rows, key=lambda row: row.key) if by in STRETCHES else sorted(rows, key=_largest_first)
 
 
 def _largest_first(row: Row) -> tuple[int, int, str]:
