@@ -30,6 +30,7 @@ from handoffs.rules.tuning import Change, Kind, applied
 DAYS = (30, 90, 365)
 DEFAULT_DAYS = 90
 BEHIND_SHOWN = 200
+BEHIND_FILTERS = ("figure", "trigger", "part", "outcome")
 SHARES = ("returned", "reopened", "reversed", "not_needed", "as_suggested")
 WORDS = {
     "opened": "opened",
@@ -102,7 +103,7 @@ def workflow_page(request: HttpRequest, key: str) -> HttpResponse:
 def behind_page(request: HttpRequest, key: str) -> HttpResponse:
     """The handoffs that a figure of the tuning page counts."""
     workflow, days = managed(request, key), _days(request)
-    figure = request.GET.get("figure", "")
+    figure = request.GET.get("figure", "opened")
     if figure not in WORDS:
         raise NotThere("There is no such figure.")
     found = _of_curve(request, workflow, figure) if figure in ("avoided", "missed") else _of_window(request, workflow)
@@ -214,7 +215,7 @@ def _percent(ratio: float | None) -> str:
 
 
 def _of_window(request: HttpRequest, workflow: Workflow) -> Any:
-    narrowed = {name: request.GET.get(name, "") for name in ("figure", "trigger", "part", "outcome")}
+    narrowed = {"figure": "opened"} | {name: request.GET[name] for name in BEHIND_FILTERS if name in request.GET}
     if any("\0" in value for value in narrowed.values()):
         raise NotThere("There is no such figure.")
     return quality.behind(workflow, _window(_days(request)), **narrowed)

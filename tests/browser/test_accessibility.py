@@ -96,7 +96,7 @@ def test_every_page_that_a_manager_can_reach(look: Look, lea: User) -> None:
     visited = audit.crawl("/queue/")
     assert visited >= {"queue", "case", "policies", "policy", "team", "sla", "calendar", "edit_calendar"}
     assert visited >= {"metrics", "metrics_workflow", "metrics_handoffs", "metrics_compare"}
-    assert visited >= {"tuning_workflow", "replays", "replay_new", "rollouts", "rollout", "deliveries"}
+    assert visited >= {"tuning", "tuning_behind", "replays", "replay_new", "rollouts", "rollout", "deliveries"}
     audit.visit("/metrics/?role=nobody&range=today")
     assert_nothing(audit.found)
 
