@@ -44,9 +44,7 @@ class BusinessCalendar(models.Model):
         if unknown:
             raise ValidationError({"weekly_hours": f"Unknown day {unknown[0]!r}; days are {', '.join(WEEKDAYS)}."})
         if not any(self.weekly_hours.values()):
-            raise ValidationError(
-                {"weekly_hours": "Give at least one day hours: a calendar must open."}
-            )
+            raise ValidationError({"weekly_hours": "Give at least one day hours: a calendar must open."})
         try:
             self.rules(through_year=self.holidays_from_year)
         except CalendarInvalid as error:
