@@ -4,6 +4,7 @@ import argparse
 import fcntl
 import json
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -242,9 +243,17 @@ def _first_steps(url: str, data_dir: Path) -> list[str]:
         "  2. Read why it is yours, choose an outcome, decide, and watch the matcher carry it out.",
         "     Sign in as tess for transfers that a bank does not take, as rolf for refunds that were paid already.",
         f"  3. Point a program of yours at {url}/api/v1/docs/; tokens and sign-ins are in {data_dir / 'demo.json'}.",
+        "  4. Sign in as lea to manage. A past year for her pages, from another shell in this folder:",
+        f"     DATA_DIR={shlex.quote(str(data_dir))} {_python()} manage.py demo_history",
         "",
         f"Logs are in {data_dir / 'logs'}. Ctrl+C stops everything and keeps the data.",
     ]
+
+
+def _python() -> str:
+    """This Python as somebody in this folder would call it."""
+    here = Path(sys.executable)
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
 
 
 def _ask_to_stop(number: int, frame: object) -> None:
