@@ -107,15 +107,18 @@ def test_a_sent_notice_is_never_composed_again_even_when_its_message_is_forgotte
     assert send(now + timedelta(days=31)) == 0
 
 
-def test_who_is_merely_told_learns_no_facts(now, ann, lea):
-    factories.PersonFactory(username="cora", roles=["Controller"])
+def test_who_may_not_read_the_case_any_more_learns_no_facts(now, ann, lea):
+    cora = factories.PersonFactory(username="cora", roles=["Controller"])
+    factories.PersonFactory(username="carl", roles=["Controller"])
     chain = [{"when": "not_accepted", "after": "2h", "role": factories.MANAGER, "tell": ["Controller"]}]
     factories.workflow(sla={"escalation": chain})
     handoff = HandoffFactory(opened_ago=timedelta(hours=3))
     escalation.fire(handoff.pk, now=now)
+    cora.groups.clear()
     send(now + LATER)
     bodies = {message.to[0]: message.body for message in mail.outbox}
     assert "Acme" in bodies["lea@desk.example"]
+    assert str(handoff.pk) in bodies["carl@desk.example"]
     assert "Acme" not in bodies["cora@desk.example"]
     assert str(handoff.pk) not in bodies["cora@desk.example"]
 
