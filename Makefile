@@ -42,7 +42,7 @@ faults: dev ## Kill, freeze and fill things, and check the invariants after each
 pins: ## Compile the pinned lists again (needs uv)
 	@command -v uv >/dev/null || { echo "make pins needs uv on the PATH (pip install uv)." >&2; exit 2; }
 	@for list in runtime dev; do \
-	  uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --quiet \
+	  uv pip compile --universal --generate-hashes --no-strip-extras --no-header --no-annotate --python-version 3.11 --quiet \
 	    requirements/$$list.in -o requirements/$$list.txt; \
 	done
 
