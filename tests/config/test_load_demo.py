@@ -7,7 +7,7 @@ from django.core.management import call_command
 
 from accounts.models import ApiToken, User
 from handoffs import access
-from handoffs.models import PolicyVersion, Workflow
+from handoffs.models import BusinessCalendar, PolicyVersion, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +62,15 @@ def test_a_second_time_changes_nothing(load):
     counts = (User.objects.count(), ApiToken.objects.count(), PolicyVersion.objects.count())
     assert load() == first
     assert (User.objects.count(), ApiToken.objects.count(), PolicyVersion.objects.count()) == counts
+
+
+def test_it_brings_a_calendar_to_choose_and_leaves_it_as_it_was_edited(load):
+    load()
+    calendar = BusinessCalendar.objects.get()
+    assert (calendar.key, str(calendar.history.get().history_user)) == ("us-office", "otto")
+    BusinessCalendar.objects.update(title="Ours now")
+    load()
+    assert BusinessCalendar.objects.get().title == "Ours now"
 
 
 def test_it_is_readable_by_its_owner_only(load, tmp_path):

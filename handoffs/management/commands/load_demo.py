@@ -14,8 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import ApiToken, User
-from handoffs.actions import policies
-from handoffs.models import Workflow
+from handoffs.actions import calendars, policies
+from handoffs.models import BusinessCalendar, Workflow
 from handoffs.rules.policy_reading import read_yaml
 
 EXAMPLES = Path(settings.BASE_DIR) / "examples"
@@ -36,6 +36,13 @@ PEOPLE: dict[str, tuple[str, ...]] = {
 }
 ADMINISTRATOR = "otto"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+OFFICE_DAYS = ("mon", "tue", "wed", "thu", "fri")
+OFFICE = {  # to choose in a policy; the demo itself counts around the clock, so that it moves whenever it is tried
+    "title": "US office hours",
+    "time_zone": "America/New_York",
+    "country": "US",
+    "weekly_hours": {day: ["09:00-12:00", "13:00-17:00"] for day in OFFICE_DAYS},
+}
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -52,6 +59,7 @@ class Command(BaseCommand):
             roles[MANAGER_ROLE].permissions.add(Permission.objects.get(codename="manage_workflow"))
             people = [_person(name, roles, kept, now) for name in PEOPLE]
             tokens = {name: _automation(name, key, kept, now) for name, (key, _) in AUTOMATIONS.items()}
+        _calendar("us-office")
         workflows = [_workflow(key, EXAMPLES / folder / "policy.yaml", now) for key, folder in AUTOMATIONS.values()]
         _write(
             facts,
@@ -107,6 +115,14 @@ def _token(user: User, known: str | None, *, now: datetime, workflows: list[str]
     if known and ApiToken.objects.filter(digest=ApiToken.digest_of(known)).exists():
         return known
     return ApiToken.issue(user, name="demo", now=now, workflows=workflows)[1]
+
+
+def _calendar(key: str) -> None:
+    """A calendar for policies to name; one that is there already stays as it is."""
+    if not BusinessCalendar.objects.filter(key=key).exists():
+        calendar = BusinessCalendar(key=key, **OFFICE)
+        calendar._history_user = User.objects.get(username=ADMINISTRATOR)  # type: ignore[attr-defined]
+        calendars.save(calendar)
 
 
 def _workflow(key: str, policy: Path, now: datetime) -> Workflow:
