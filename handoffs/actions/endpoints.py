@@ -54,6 +54,7 @@ class Tested:
 
     @property
     def went_well(self) -> bool:
+        """Whether the endpoint answered with success."""
         return self.exchange.status is not None and 200 <= self.exchange.status < 300
 
 

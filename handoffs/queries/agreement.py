@@ -40,6 +40,7 @@ class Compared:
 
     @property
     def agrees(self) -> bool:
+        """Whether both chose the same outcome."""
         return self.first == self.second
 
 

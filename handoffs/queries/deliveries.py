@@ -64,6 +64,7 @@ class Wanted:
 
     @property
     def is_everything(self) -> bool:
+        """Whether nothing is left out."""
         return self == Wanted()
 
 

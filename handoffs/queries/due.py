@@ -30,6 +30,7 @@ class DueStory:
 
     @property
     def counted_seconds(self) -> int:
+        """The time that counted on the way to the target."""
         return sum(stretch.seconds for stretch in self.stretches if stretch.kind is StretchKind.COUNTED)
 
 

@@ -40,6 +40,7 @@ class Place:
 
     @property
     def text(self) -> str:
+        """The place as callers are given it, and give it back."""
         return f"{self.transaction}.{self.row}"
 
 

@@ -35,6 +35,7 @@ class Stored:
 
     @property
     def names(self) -> dict[str, Any]:
+        """What conditions could read when the attempt came."""
         return self.facts.names(attempts=self.history.attempts + 1)
 
 

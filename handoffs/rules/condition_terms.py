@@ -59,16 +59,27 @@ class Scope:
 
 
 class Term(Protocol):
-    """Something with a value. `label` is what people call it."""
+    """Something with a value, made of what the manager wrote."""
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> Kind:
+        """What sort of value it has, as far as the policy's data schema tells."""
+
     @property
-    def label(self) -> str: ...
-    def value(self, scope: Scope) -> Any: ...
-    def phrase(self, scope: Scope) -> str: ...
-    def why_unknown(self, scope: Scope) -> str: ...
-    def fields(self) -> tuple[str, ...]: ...
+    def label(self) -> str:
+        """What people call it."""
+
+    def value(self, scope: Scope) -> Any:
+        """Its value among the facts; None is unknown."""
+
+    def phrase(self, scope: Scope) -> str:
+        """Its name with the value that was read, for a sentence: `Price variance 4.2 %`."""
+
+    def why_unknown(self, scope: Scope) -> str:
+        """A sentence on why it has no value; empty where it has one."""
+
+    def fields(self) -> tuple[str, ...]:
+        """The paths that it reads."""
 
 
 @dataclass(frozen=True, slots=True)

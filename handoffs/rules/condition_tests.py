@@ -22,12 +22,19 @@ DATE_WORDS = {">": "after", ">=": "on or after", "<": "before", "<=": "on or bef
 
 
 class Test(Protocol):
-    """Something that is true, false or unknown. `say` states what was found, whichever it was."""
+    """Something that is true, false or unknown."""
 
-    def holds(self, scope: Scope) -> bool | None: ...
-    def say(self, scope: Scope) -> str: ...
-    def fields(self) -> tuple[str, ...]: ...
-    def cost(self) -> int: ...
+    def holds(self, scope: Scope) -> bool | None:
+        """Whether it is true of the facts; None is unknown."""
+
+    def say(self, scope: Scope) -> str:
+        """A sentence on what was found, whichever it was."""
+
+    def fields(self) -> tuple[str, ...]:
+        """The paths that it reads."""
+
+    def cost(self) -> int:
+        """Units of work that it may take at most; a policy's are limited when it is saved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class Evaluation:
 
     @property
     def opens_handoff(self) -> bool:
+        """Whether a person is to decide, with effect."""
         return self.verdict in (Verdict.HANDOFF, Verdict.STOP)
 
     @property

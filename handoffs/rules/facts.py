@@ -24,6 +24,7 @@ class AttemptFacts:
 
     @property
     def failed(self) -> bool:
+        """Whether the automation reported an error."""
         return bool(self.error_type)
 
     def names(self, attempts: int = 1) -> dict[str, Any]:

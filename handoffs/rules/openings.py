@@ -98,6 +98,7 @@ class Openings:
         self.years: dict[int, _Year] = {}
 
     def year(self, number: int) -> _Year:
+        """The openings of a calendar year in UTC."""
         if number not in self.years:
             self.years[number] = _Year(self._lay_out(number))
         return self.years[number]

@@ -59,6 +59,7 @@ class Pattern:
 
     @property
     def is_tame(self) -> bool:
+        """Whether any text costs little, however long it is."""
         return self.weight.wild <= WILD_LIMIT
 
     def allows(self, text: str) -> bool:

@@ -53,10 +53,12 @@ class Judged:
 
     @property
     def opened(self) -> bool:
+        """Whether this attempt opened a handoff."""
         return bool(self.seen.opens)
 
     @property
     def with_person(self) -> bool:
+        """Whether the case is with a person after this attempt."""
         return bool(self.role)
 
 

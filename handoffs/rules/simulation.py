@@ -83,6 +83,7 @@ class Load:
 
     @property
     def mean_wait_seconds(self) -> float:
+        """The mean wait of those taken."""
         return fmean(self.waits) if self.waits else 0.0
 
     @property
@@ -92,6 +93,7 @@ class Load:
 
     @property
     def busy_ratio(self) -> float:
+        """The share (0–1) of the people's time that the work took."""
         able = self.people * self.span_seconds
         return min(self.busy_seconds / able, 1.0) if able else 0.0
 
