@@ -15,6 +15,7 @@ from handoffs.models import PolicyVersion, Workflow
 from handoffs.portal.doors import move, page
 from handoffs.portal.policies.documents import same
 from handoffs.portal.policies.pages import managed
+from handoffs.portal.policies.parts import items_of
 from handoffs.portal.policies.words import Words
 from handoffs.portal.refusals import refusal_of, status_of
 from handoffs.portal.rollout_words import column, criteria_of, limits_of, reach
@@ -117,6 +118,7 @@ def _stage(request: HttpRequest, workflow: Workflow, *, refusal: DeskError | Non
         "outside": rollout.outside_of(version, now=now),
         "before": column(rollout.figures_of(before, now=now)) if before else None,
         "limits": limits_of(policy_of(version.pk).rollout.limits, figures.stage),
+        "named": _named(version),
         "history": history,
         "draft": draft_of(workflow),
         "rules": _rules(workflow, version),
@@ -163,5 +165,11 @@ def _row(workflow: Workflow) -> dict[str, Any]:
         "reach": reach(rules),
         "shadow": bool(rules.get("shadow")),
         "share": stages.share_of_stage(rules),
-        "limited": bool(rules.get("limits")),
+        "limits": _named(version).get("limits"),
     }
+
+
+def _named(version: PolicyVersion) -> dict[str, str]:
+    """The policy's own words on limits and criteria, as far as it names any."""
+    said = {item.key: item.sentence for item in items_of(version.document, "rollout")}
+    return {key: said[key] for key in ("limits", "promote") if key in said}

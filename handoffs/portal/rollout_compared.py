@@ -40,10 +40,13 @@ def shadow(request: HttpRequest, key: str) -> HttpResponse:
 def integrity(request: HttpRequest, key: str) -> HttpResponse:
     """Reviewers against each other, and decisions made without opening a document; where the policy asks for it."""
     workflow, now = managed(request, key), timezone.now()
-    asked = policy_of(live_version(workflow).pk).integrity
+    version = live_version(workflow)
+    asked = policy_of(version.pk).integrity
     values = {
         "workflow": workflow,
         "asked": asked,
+        "draft": draft_of(workflow),
+        "version": version,
         "days": agreement.WINDOW.days,
         "unopened": agreement.unopened_documents(workflow, now=now) if asked.unopened_documents else None,
         "now": now,

@@ -152,6 +152,11 @@ class Limits:
     failed_recovery_percent: float | None = None
     mtta_seconds: int | None = None
 
+    @property
+    def any(self) -> bool:
+        """Whether it names a limit at all."""
+        return self != Limits(min_cases=self.min_cases)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion:

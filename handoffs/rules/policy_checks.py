@@ -236,6 +236,8 @@ def _rollout(policy: Policy, around: Surroundings) -> Iterator[Problem]:
         yield _error("rollout.shadow", said)
     if policy.rollout.shadow and policy.rollout.limits:
         yield _warning("rollout.limits", "a shadow decision has no effect, so no limit is watched")
+    if policy.rollout.limits and not policy.rollout.limits.any:
+        yield _warning("rollout.limits", "no limit is named, so the stage never steps back by itself")
     if policy.rollout.percent == 0:
         yield _warning("rollout.percent", "0 %: no case is inside the rollout")
 

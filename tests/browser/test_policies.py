@@ -25,6 +25,7 @@ PAGES = (
     section_url("outcomes", "outcomes.2"),
     section_url("sla", "sla.reminders.0", "sla.escalation.0"),
     section_url("rollout"),
+    section_url("integrity"),
     f"{DRAFT}yaml/",
     f"{DRAFT}try/",
     f"{DRAFT}preview/",

@@ -1,6 +1,7 @@
 """What managers find under Policies: reading, editing without loss, trying, publishing; and who does not find it."""
 
 import copy
+from decimal import Decimal
 
 import pytest
 
@@ -38,6 +39,9 @@ RICH = changed(
         "why": {"type": "string", "enum": ["Freight", "Metal"], "description": "hint"}}, "required": ["why"]}),
     ("outcomes.0.second_person", True),
     ("sla.calendar", "always"),
+    ("rollout.limits", {"min_cases": 5, "override_percent": 12.5, "mtta": "1h30m"}),
+    ("rollout.promote", {"kappa": 0.6}),
+    ("integrity", {"second_look": {"percent": 5}, "unopened_documents": False}),
 )  # fmt: skip
 
 
@@ -221,6 +225,43 @@ def test_two_managers_in_different_sections_do_not_meet(as_, desk, otto):
     press(as_(otto), "sla", theirs | {"sla.resolve_within": ["9h"]}, "save")
     assert press(desk, "triggers", mine | {"triggers.0.when.0.value": ["3"]}, "save").status_code == 302
     assert document() == changed(("triggers.0.when.value", 3), ("sla.resolve_within", "9h"))
+
+
+def test_limits_criteria_and_checks_of_reviewers_are_boxes_and_the_same_in_yaml(desk):
+    typed = {"limits.override_percent": "25", "limits.mtta": "2h", "promote.kappa": "0.6", "promote.min_cases": "30"}
+    form = form_of(desk, "rollout") | {f"rollout.{name}": [value] for name, value in typed.items()}
+    checked = desk.post(f"{section_url('rollout')}check/", form).content.decode()
+    assert "override rate above 25 %, mean time to accept above 2 h, once 20 cases were decided" in checked
+    assert press(desk, "rollout", form, "save").status_code == 302
+    form = form_of(desk, "integrity") | {"integrity.second_look.percent": ["5"], "integrity.unopened_documents": "true"}
+    assert press(desk, "integrity", form, "save").status_code == 302
+    limits, promote = {"override_percent": 25, "mtta": "2h"}, {"kappa": Decimal("0.6"), "min_cases": 30}
+    integrity = {"second_look": {"percent": 5}, "unopened_documents": True}
+    said = {**invoice_matching()["rollout"], "limits": limits, "promote": promote}
+    assert document() == changed(("rollout", said), ("integrity", integrity))
+    page = desk.get(f"{DRAFT}yaml/")
+    text = page.context["text"].replace("override_percent: 25", "override_percent: 30")
+    desk.post(f"{DRAFT}yaml/", {"text": text, "base": page.context["base"]})
+    assert form_of(desk, "rollout")["rollout.limits.override_percent"] == ["30"]
+
+
+@pytest.mark.parametrize(
+    ("section", "box", "typed", "words"),
+    [
+        ("rollout", "rollout.limits.override_percent", "101", "write 100 or less"),
+        ("rollout", "rollout.limits.mtta", "soon", "is no duration: write 30s"),
+        ("rollout", "rollout.limits.min_cases", "0", "write 1 or more"),
+        ("rollout", "rollout.promote.kappa", "much", "write a number, not much"),
+        ("integrity", "integrity.second_look.percent", "-1", "write 0 or more"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_told_at_its_box_while_typing(desk, section, box, typed, words):
+    form = form_of(desk, section) | {box: [typed]}
+    checked = desk.post(f"{section_url(section)}check/", form).content.decode()
+    assert f'data-for="f-{box}"' in checked
+    assert words in checked
+    assert press(desk, section, form, "save").status_code == 400
+    assert document() == invoice_matching()
 
 
 def test_yaml_and_sections_are_the_same_document(desk):

@@ -60,6 +60,24 @@ def test_an_empty_stage_shows_dashes_and_says_what_is_missing(as_):
     assert "Override rate –" in said
 
 
+def test_limits_and_criteria_stand_on_the_page_and_lead_to_where_they_are_edited(as_):
+    here = workflow(rollout={"percent": 10, "limits": LIMITS, "promote": {"kappa": 0.6}})
+    client = as_(lea())
+    said = text_of(client.get(HERE))
+    assert "A shadow is promoted from kappa of at least 0.6, once 50 cases were decided." in said
+    assert "override rate above 25 %, once 2 cases were decided" in text_of(client.get("/rollout/"))
+    started = client.post(f"/policies/{WORKFLOW}/draft/start/", {"version": live().number, "section": "rollout"})
+    section = f"/policies/{WORKFLOW}/draft/sections/rollout/"
+    assert (started.url, draft_of(here).document) == (section, live().document)
+    assert f'href="{section}#f-rollout.limits"' in client.get(HERE).content.decode()
+
+
+def test_a_stage_without_limits_says_that_only_a_person_steps_it_back(as_):
+    workflow(rollout={"percent": 10, "limits": {"min_cases": 5}})
+    client = as_(lea())
+    assert "No limit is set: only a person steps this stage back." in text_of(client.get(HERE))
+
+
 def test_raising_publishes_a_version_that_differs_in_its_rollout_alone(as_):
     workflow(rollout={"percent": 10})
     before = live()
@@ -128,7 +146,7 @@ def test_nobody_else_can_press(as_):
 def test_the_list_shows_each_workflow_with_its_stage(as_):
     workflow(rollout={"percent": 10, "limits": LIMITS})
     said = text_of(as_(lea()).get("/rollout/"))
-    assert "Invoice matching live for 10 % of the cases by limits" in said
+    assert "Invoice matching live for 10 % of the cases override rate above 25 %" in said
     assert as_(ann()).get("/rollout/").status_code == 403
 
 

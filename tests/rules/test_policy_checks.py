@@ -195,6 +195,10 @@ def test_the_invoice_policy_has_nothing_to_complain_about():
             [("rollout.shadow", True), ("rollout.limits", {"override_percent": 20})],
             ["warning rollout.limits: a shadow decision has no effect, so no limit is watched"],
         ),
+        (
+            [("rollout.limits", {"min_cases": 5})],
+            ["warning rollout.limits: no limit is named, so the stage never steps back by itself"],
+        ),
         ([("rollout.percent", 0)], ["warning rollout.percent: 0 %: no case is inside the rollout"]),
     ],
     ids=lambda value: str(value)[:60],

@@ -13,7 +13,7 @@ MAYBE: Choices = (("none", "No condition: every other case"), *BUILDER)
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """One thing to fill in.
+    """One thing to fill in, or the title (`kind`) of those that follow.
 
     `name` is its path below the item, `group` the variant in which it is shown, `source` names options that come from
     the desk (roles, outcomes, calendars, fields), `blank` what an empty choice says; `default` is what counts when the

@@ -7,10 +7,11 @@ from typing import Any
 
 from handoffs.portal.policies import conditions
 from handoffs.portal.policies.boxes import Box, Choices, Rows, Section
+from handoffs.portal.policies.parts import items_of
 from handoffs.portal.policies.posted import at, carried, is_there
 from handoffs.portal.policies.row_words import said_of
 from handoffs.portal.policies.shapes import NESTED, section_of
-from handoffs.portal.policies.words import Words, mapped
+from handoffs.portal.policies.words import Item, Words, mapped
 from handoffs.rules.data_schema import DataSchema
 from handoffs.rules.problems import Problem
 
@@ -95,6 +96,7 @@ class SectionView:
     was: str
     found: list[Found]
     fields: Choices
+    said: tuple[Item, ...] = ()
 
     @property
     def errors(self) -> list[Found]:
@@ -112,6 +114,7 @@ class Drawer:
         self, document: Mapping[str, Any], choices: Mapping[str, Collection[str]], open_rows: Collection[str] = ()
     ) -> None:
         data = document.get("data")
+        self.document = document
         self.schema = DataSchema.of(data if isinstance(data, Mapping) else None)
         self.words = Words(document)
         self.open_rows = open_rows
@@ -135,7 +138,13 @@ class Drawer:
         was = _without_rows(section, apart)
         found = [self._attach(problem, section) for problem in problems]
         return SectionView(
-            section=section, controls=controls, rows=rows, was=carried(was), found=found, fields=self.fields
+            section=section,
+            controls=controls,
+            rows=rows,
+            was=carried(was),
+            found=found,
+            fields=self.fields,
+            said=() if section.rows else items_of(self.document, section.key),
         )
 
     def _rows(self, shape: Rows, value: Any, name: str, place: str, holder: Any) -> RowsView:
@@ -178,6 +187,8 @@ class Drawer:
             self._condition(control, value, name, here)
         elif box.kind == "rows":
             control.rows = self._rows(NESTED[box.name], value, name, here, item)
+        elif box.kind == "title":
+            pass
         elif box.kind == "variant":
             chosen = next((key for key, _ in box.choices if key in item), box.choices[0][0])
             control.options = tuple((key, label, key == chosen) for key, label in box.choices)

@@ -1,14 +1,17 @@
 """A policy document as named parts with labelled words: what the readable page lists and what differences compare."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from handoffs.portal.policies import parts_then
 from handoffs.portal.policies.words import (
     PATTERN_WORDS,
     RECOVERY_WORDS,
+    Item,
     Part,
     Words,
+    capital,
     duration,
     listed,
     mapped,
@@ -20,32 +23,7 @@ from handoffs.rules.data_schema import humanise
 from handoffs.rules.values import show
 
 TYPE_WORDS = {"string": "text", "integer": "whole number", "boolean": "yes or no", "array": "list", "object": "group"}
-NAMED_WORDS = {
-    "min_cases": "cases at least",
-    "override_percent": "override % above",
-    "cut_off_percent": "cut-off % above",
-    "failed_recovery_percent": "failed recoveries % above",
-    "mtta": "MTTA above",
-    "agreement_percent": "agreement % at least",
-    "kappa": "kappa at least",
-}
 FORMAT_WORDS = {"decimal": "exact number", "date": "date", "date-time": "date and time"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """One part: `noun` and `name` for differences, `sentence` for the page, `details` by label, `source` as written."""
-
-    noun: str
-    name: str
-    key: str = ""
-    sentence: str = ""
-    details: Mapping[str, str] = field(default_factory=dict)
-    source: Any = None
-
-    @property
-    def called(self) -> str:
-        return f"{self.noun} {self.name}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +44,11 @@ def sections_of(document: Part) -> tuple[Section, ...]:
         for key, title, items, keyed in SECTIONS
     )
     return tuple(section for section in made if section.items)
+
+
+def items_of(document: Part, key: str) -> tuple[Item, ...]:
+    """What one section says."""
+    return next((tuple(items(document, Words(document))) for name, _, items, _ in SECTIONS if name == key), ())
 
 
 def _general(document: Part, words: Words) -> Iterator[Item]:
@@ -191,95 +174,6 @@ def _suggest(document: Part, words: Words) -> Iterator[Item]:
         yield Item(noun="Suggestion", name=details["outcome"], sentence=said, details=details, source=rule)
 
 
-def _sla(document: Part, words: Words) -> Iterator[Item]:
-    sla = mapped(document.get("sla"))
-    for name, label, otherwise in (
-        ("calendar", "Calendar", "always"),
-        ("accept_within", "Accept within", "no limit"),
-        ("resolve_within", "Resolve within", "no limit"),
-        ("idle_release", "Given back when idle for", "never"),
-    ):
-        value = sla.get(name)
-        said = otherwise if value is None else str(value) if name == "calendar" else duration(value)
-        yield Item(noun=label, name="", key=f".{name}", sentence=said)
-    cut_off = mapped(sla.get("cut_off"))
-    said = f"{words.outcome(cut_off.get('outcome'))} after {duration(cut_off.get('after'))}" if cut_off else "none"
-    yield Item(noun="Cut-off", name="", key=".cut_off", sentence=said)
-    for number, reminder in enumerate(map(mapped, listed(sla.get("reminders"))), 1):
-        yield Item(noun=f"Reminder {number}", name="", key=f".reminder{number}", sentence=_reminder(reminder))
-    for number, step in enumerate(map(mapped, listed(sla.get("escalation"))), 1):
-        yield Item(noun=f"Escalation {number}", name="", key=f".step{number}", sentence=_step(step))
-
-
-def _reminder(reminder: Part) -> str:
-    side = "after" if "after" in reminder else "before"
-    target = {"accept": "the target to accept", "resolve": "the target to resolve", "cut_off": "the cut-off"}
-    anchor = target.get(str(reminder.get(side)), "…")
-    return f"{duration(reminder.get('by', '…'))} {side} {anchor}, to the {reminder.get('to', '…')}"
-
-
-def _step(step: Part) -> str:
-    said = f"{spoken(step.get('when', '…'))} after {duration(step.get('after', '…'))} → {step.get('role') or '…'}"
-    said += f", {step['priority']} priority" if step.get("priority") else ""
-    told = ", ".join(map(str, listed(step.get("tell"))))
-    return capital(f"{said}; {told} told as well" if told else said)
-
-
-def _recovery(document: Part, words: Words) -> Iterator[Item]:
-    recovery = mapped(document.get("recovery"))
-    failure = {"reopen": "the handoff opens again", "keep": "the handoff stays as it is"}
-    yield Item(noun="Receipt within", name="", key="within", sentence=duration(recovery.get("receipt_within", "15m")))
-    said = failure.get(str(recovery.get("on_failure", "reopen")), "…")
-    yield Item(noun="When automation could not apply it", name="", key="failure", sentence=said)
-
-
-def _supervision(document: Part, words: Words) -> Iterator[Item]:
-    if "supervision" not in document:
-        return
-    rules = mapped(document["supervision"])
-    percent = mapped(rules.get("sample")).get("percent", 100)
-    yield Item(noun="Reviewed share", name="", key="sample", sentence=f"{show(percent)} % of what was done")
-    always = rules.get("always_when")
-    said = words.condition(always) if always is not None else "nothing in particular"
-    yield Item(noun="Always reviewed", name="", key="always", sentence=said)
-
-
-def _rollout(document: Part, words: Words) -> Iterator[Item]:
-    rollout = mapped(document.get("rollout"))
-    when = rollout.get("when")
-    yield Item(noun="Share of cases", name="", key="percent", sentence=f"{show(rollout.get('percent', 100))} %")
-    said = words.condition(when) if when is not None else "all cases"
-    yield Item(noun="Among", name="", key="when", sentence=said)
-    yield Item(noun="Pilot role", name="", key="reviewers", sentence=str(rollout.get("reviewers") or "none"))
-    yield Item(noun="Shadow", name="", key="shadow", sentence=yes_no(rollout.get("shadow")))
-    if rollout.get("requires_replay"):
-        yield Item(noun="Replay", name="", key="requires_replay", sentence="required before publishing")
-    yield from _named(rollout, "limits", "Steps back when")
-    yield from _named(rollout, "promote", "Promoted from")
-
-
-def _named(rollout: Part, key: str, noun: str) -> Iterator[Item]:
-    """Limits and criteria, as far as the policy names any."""
-    named = mapped(rollout.get(key))
-    said = [f"{NAMED_WORDS.get(name, spoken(name))} {show(value)}" for name, value in sorted(named.items())]
-    if said:
-        yield Item(noun=noun, name="", key=key, sentence=", ".join(said))
-
-
-def _integrity(document: Part, words: Words) -> Iterator[Item]:
-    integrity = mapped(document.get("integrity"))
-    if "second_look" in integrity:
-        percent = show(mapped(integrity["second_look"]).get("percent", 0))
-        yield Item(noun="Second look", name="", key="second_look", sentence=f"at {percent} % of the decisions")
-    if integrity.get("unopened_documents"):
-        yield Item(noun="Unopened documents", name="", key="unopened", sentence="shown per reviewer")
-
-
-def capital(text: str) -> str:
-    """The text with a capital first letter."""
-    return text[:1].upper() + text[1:]
-
-
 SECTIONS: tuple[tuple[str, str, Callable[[Part, Words], Iterator[Item]], bool], ...] = (
     ("general", "General", _general, True),
     ("data", "Data", _data, True),
@@ -288,9 +182,9 @@ SECTIONS: tuple[tuple[str, str, Callable[[Part, Words], Iterator[Item]], bool], 
     ("routes", "To whom", _routes, False),
     ("outcomes", "What can be decided", _outcomes, True),
     ("suggest", "What is suggested", _suggest, False),
-    ("sla", "By when", _sla, True),
-    ("recovery", "Recovery", _recovery, True),
-    ("supervision", "Supervision", _supervision, True),
-    ("rollout", "Rollout", _rollout, True),
-    ("integrity", "Reviewer integrity", _integrity, True),
+    ("sla", "By when", parts_then.sla, True),
+    ("recovery", "Recovery", parts_then.recovery, True),
+    ("supervision", "Supervision", parts_then.supervision, True),
+    ("rollout", "Rollout", parts_then.rollout, True),
+    ("integrity", "Reviewer integrity", parts_then.integrity, True),
 )

@@ -31,9 +31,11 @@ from handoffs.rules.problems import Problem
 
 @move
 def start(request: HttpRequest, key: str) -> HttpResponse:
-    """A draft that says what a version says; a draft that is there already is opened, never replaced unasked."""
+    """A draft that says what a version says, opened at a section; one that is there is opened and never replaced."""
     workflow = managed(request, key)
     number = request.POST.get("version", "")
+    section = request.POST.get("section", "")
+    opens = section if section in BY_KEY else "triggers"
     there = draft_of(workflow)
     if there is not None and request.POST.get("replace") != digest_of(there.document):
         messages.warning(request, f"There is a draft already: version {there.number}. Publish or discard it first.")
@@ -42,7 +44,7 @@ def start(request: HttpRequest, key: str) -> HttpResponse:
     author: Any = request.user
     policies.save_draft(key, version.document, author=author, now=timezone.now())
     messages.success(request, f"This draft begins as version {version.number}. Nothing changes until it is published.")
-    return redirect("policy_draft", key=key)
+    return redirect("policy_section", key=key, section=opens)
 
 
 @move

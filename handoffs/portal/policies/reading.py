@@ -101,6 +101,8 @@ def _variant(rows: Rows, posted: Posted, item: dict[str, Any], name: str) -> str
 
 def _read_box(box: Box, posted: Posted, item: dict[str, Any], prefix: str, schema: DataSchema) -> None:
     name = f"{prefix}.{box.name}" if prefix else box.name
+    if box.kind == "title":
+        return
     if box.kind == "rows":
         found = [row for row, _ in _read_rows(NESTED[box.name], posted, name, schema)]
         _put_rows(NESTED[box.name], posted, item, box.name, found, name)

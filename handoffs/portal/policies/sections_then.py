@@ -1,4 +1,4 @@
-"""The sections of the editor on what follows a handoff: outcomes, suggestions, SLA, recovery, supervision, rollout."""
+"""The sections of the editor on what follows a handoff: outcomes, suggestions, SLA, recovery, supervision."""
 
 from handoffs.choices import EscalationWhen, OnFailure, OutcomeKind, Priority, ReasonRule, ReminderAnchor, ReminderTo
 from handoffs.portal.policies import nested
@@ -220,35 +220,5 @@ SUPERVISION = Section(
             kind="condition",
             choices=(("none", "Nothing in particular"), *BUILDER),
         ),
-    ),
-)
-ROLLOUT = Section(
-    key="rollout",
-    title="Rollout",
-    intro="For which share of the cases this policy is live. The others go on without a person.",
-    names=("rollout",),
-    boxes=(
-        Box(
-            name="rollout.percent",
-            label="Share of cases, in percent",
-            kind="number",
-            size="short",
-            hint="100 if left empty",
-        ),
-        Box(
-            name="rollout.reviewers",
-            label="Pilot role",
-            kind="select",
-            source="roles",
-            blank="None: the routes decide",
-        ),
-        Box(name="rollout.shadow", label="Shadow: people decide beside automation, without effect", kind="check"),
-        Box(
-            name="rollout.when",
-            label="Among",
-            kind="condition",
-            choices=(("none", "All cases"), *BUILDER),
-        ),
-        Box(name="rollout.requires_replay", label="Publishing needs a replay of the draft as it is", kind="check"),
     ),
 )

@@ -1,9 +1,10 @@
 """The sections of the editor in the order of the page, and which of them a place of the document belongs to."""
 
-from handoffs.portal.policies.sections_then import OUTCOMES, QUESTIONS, RECOVERY, ROLLOUT, SLA, SUGGEST, SUPERVISION
+from handoffs.portal.policies.sections_rollout import INTEGRITY, ROLLOUT
+from handoffs.portal.policies.sections_then import OUTCOMES, QUESTIONS, RECOVERY, SLA, SUGGEST, SUPERVISION
 from handoffs.portal.policies.sections_when import CONTEXT, DATA, GENERAL, ROUTES, TRIGGERS
 
-ALL = (GENERAL, DATA, CONTEXT, TRIGGERS, ROUTES, OUTCOMES, SUGGEST, SLA, RECOVERY, SUPERVISION, ROLLOUT)
+ALL = (GENERAL, DATA, CONTEXT, TRIGGERS, ROUTES, OUTCOMES, SUGGEST, SLA, RECOVERY, SUPERVISION, ROLLOUT, INTEGRITY)
 BY_KEY = {section.key: section for section in ALL}
 NESTED = {"answers": QUESTIONS}
 

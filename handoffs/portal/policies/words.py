@@ -1,6 +1,7 @@
 """What the parts of a policy document say, in the words of the people who read it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from handoffs.rules.condition_tests import DATE_WORDS, WORDS
@@ -35,6 +36,22 @@ PATTERN_WORDS = {
     "supervised": "Automation acts first; people review afterwards",
 }
 UNSPOKEN_CHARACTERS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One part: `noun` and `name` for differences, `sentence` for the page, `details` by label, `source` as written."""
+
+    noun: str
+    name: str
+    key: str = ""
+    sentence: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    source: Any = None
+
+    @property
+    def called(self) -> str:
+        return f"{self.noun} {self.name}".strip()
 
 
 class Words:
@@ -133,3 +150,8 @@ def listed(value: Any) -> list[Any]:
 def mapped(value: Any) -> Part:
     """The keys and values, or none for anything else."""
     return value if isinstance(value, Mapping) else {}
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]
