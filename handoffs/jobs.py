@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +38,7 @@ MAILERS_LIMIT = 4
 _MAILERS: list[tuple[threading.Thread, float]] = []
 """Threads that carry messages outside, and since when."""
 FIRING_SECONDS = 5.0
+FIRING_THREADS = 2
 
 
 def deliver() -> int:
@@ -132,9 +134,24 @@ def sweep() -> dict[str, int]:
 
 def _fire_due(now: datetime) -> int:
     """One step of everything that is due, in batches; after FIRING_SECONDS the rest waits for the next pass."""
-    until = time.monotonic() + FIRING_SECONDS
     due = escalation.due_ids(now=now)
-    batches = (due[at : at + escalation.BATCH_ROWS] for at in range(0, len(due), escalation.BATCH_ROWS))
+    batches = [due[at : at + escalation.BATCH_ROWS] for at in range(0, len(due), escalation.BATCH_ROWS)]
+    until = time.monotonic() + FIRING_SECONDS
+    if len(batches) < 2:
+        return _fire_batches(iter(batches), until)
+    left = iter(batches)  # while the database works for one thread, another makes ready
+    with ThreadPoolExecutor(max_workers=FIRING_THREADS, thread_name_prefix="fire") as pool:
+        return sum(pool.map(_fire_in_a_thread, [left] * FIRING_THREADS, [until] * FIRING_THREADS))
+
+
+def _fire_in_a_thread(batches: Iterator[list[Any]], until: float) -> int:
+    try:
+        return _fire_batches(batches, until)
+    finally:
+        connection.close()
+
+
+def _fire_batches(batches: Iterator[list[Any]], until: float) -> int:
     return sum(_fire_batch(batch) for batch in batches if time.monotonic() < until)
 
 

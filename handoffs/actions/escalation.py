@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import prefetch_related_objects
 
 from handoffs.actions import audit, availability, decisions, lifecycle, reminders
 from handoffs.choices import OPEN_STATES, Event, StepKind
@@ -19,7 +18,7 @@ from handoffs.rules.policy import Policy
 
 logger = logging.getLogger(__name__)
 
-BATCH_ROWS = 100
+BATCH_ROWS = 200
 """So many fire in one transaction; meanwhile nobody else can change them."""
 PASS_ROWS = 2_000
 PUSH_BACK_SECONDS = 60
@@ -46,7 +45,7 @@ def fire_many(handoff_ids: Sequence[uuid.UUID], *, now: datetime) -> int:
     """
     with lookups.kept():
         handoffs = _locked_due(handoff_ids, now)
-        prefetch_related_objects(handoffs, *RELATED)
+        rows.read_related(handoffs, RELATED)
         with gathering.gathered():
             return sum(_step(handoff, now) is not None for handoff in handoffs)
 
@@ -59,14 +58,15 @@ def _locked_due(handoff_ids: Sequence[uuid.UUID], now: datetime) -> list[Handoff
 def _step(handoff: Handoff, now: datetime) -> StepKind | None:
     policy = policy_of(handoff.policy_version_id)
     calendar = calendar_of(policy.sla.calendar, year=now.year)
-    stale, step = sla.due_now(policy.sla, calendar, handoff.clock(), now=now)
-    if stale:
-        _supersede(handoff, stale, now)
-    if step is None or not sla.is_due(step, now):
+    due = sla.due_now(policy.sla, calendar, handoff.clock(), now=now)
+    if due.stale:
+        _supersede(handoff, due.stale, now)
+    if due.step is None or not sla.is_due(due.step, now):
         _rewind(handoff, now)
         return None
-    _FIRE[step.kind](handoff, policy, step, now)
-    return step.kind
+    handoff.next_step_at = due.then_at
+    _FIRE[due.step.kind](handoff, policy, due.step, now)
+    return due.step.kind
 
 
 @transaction.atomic(durable=True)
@@ -91,7 +91,6 @@ def _rewind(handoff: Handoff, now: datetime) -> None:
 def _remind(handoff: Handoff, policy: Policy, step: sla.Step, now: datetime) -> None:
     reminder = policy.sla.reminders[step.index]
     handoff.steps_done = [*handoff.steps_done, step.key]
-    lifecycle.wind(handoff, now=now)
     told = reminders.send(handoff, policy, reminder, step=step.key, now=now)
     details = {"step": step.key, "target": reminder.anchor.value, "to": reminder.to.value, "told": told}
     audit.record(handoff, Event.REMINDED, actor=CLOCK, now=now, details=details)

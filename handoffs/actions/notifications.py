@@ -48,7 +48,7 @@ def tell(
     A repeated telling of the same step changes nothing. `people` come from `queries.team`.
     """
     words = cache(words)
-    base = {"handoff": handoff, "step": _of_this_round(handoff, step), "kind": kind, "created_at": now}
+    base = {"handoff_id": handoff.pk, "step": _of_this_round(handoff, step), "kind": kind, "created_at": now}
     rows = [row for person in people for row in _to_person(person, base, words)]
     rows += _to_channels(handoff, people, role_ids, base, words)
     table_rows.insert_new(rows)
@@ -112,7 +112,7 @@ def _of_this_round(handoff: Handoff, step: str) -> str:
 
 def _to_person(person: User, base: dict[str, object], words: Wording) -> list[Notification]:
     said = words(notices.zone_of(person.time_zone))
-    shown = {**base, "person": person, "title": said.title, "text": said.text}
+    shown = {**base, "person_id": person.pk, "title": said.title, "text": said.text}
     rows = [Notification(**shown, channel=Channel.IN_APP)]
     if person.email and _likes_mail(person):
         rows.append(Notification(**shown, channel=Channel.EMAIL, send_at=_send_at(base)))

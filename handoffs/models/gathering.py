@@ -125,13 +125,12 @@ def insert_many(rows: Sequence[models.Model], *, once_only: bool = False) -> Non
 def _update(table: Table, columns: Columns, changes: list[_Change]) -> None:
     fields = tuple(one for one in table._meta.concrete_fields if one.attname in columns)
     assigned = ", ".join(f"{name} = new.{name}" for name in map(_name, fields))
-    pairs = "unnest(%s::uuid[], %s::int[]) AS was (id, version)"
-    same = "old.id = new.id AND was.id = new.id AND old.version = was.version"
-    sql = f"UPDATE {_quoted(table)} AS old SET {assigned} FROM {_records(table)} AS new, {pairs} WHERE {same}"  # noqa: S608
     rows = [change.row for change in changes]
-    was = [[row.pk for row in rows], [change.version for change in changes]]
+    records = f"ROWS FROM ({_records(table)}, unnest(%s::int[])) AS new"  # one by one, so the version is in its row
+    same = "old.id = new.id AND old.version = new.unnest"
+    sql = f"UPDATE {_quoted(table)} AS old SET {assigned} FROM {records} WHERE {same}"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_as_json((table._meta.pk, *fields), rows), *was])
+        cursor.execute(sql, [_as_json((table._meta.pk, *fields), rows), [change.version for change in changes]])
         if cursor.rowcount != len(rows):
             raise RowsChanged(f"{len(rows) - cursor.rowcount} of {len(rows)} rows had changed.")
 

@@ -83,6 +83,16 @@ def select_with(model: type[Row], where: str, params: Sequence[Any], *, related:
     return [_assembled(model, parts, values) for values in found]
 
 
+def read_related(of: Sequence[models.Model], names: Iterable[str]) -> None:
+    """Read the objects that the foreign keys `names` of the rows point at, one statement for each name."""
+    keys: list[Any] = [of[0]._meta.get_field(name) for name in names] if of else []
+    for key in keys:
+        ids = {getattr(row, key.attname) for row in of} - {None}
+        found = {one.pk: one for one in select(key.related_model, "id = ANY(%s)", [list(ids)])} if ids else {}
+        for row in of:
+            key.set_cached_value(row, found.get(getattr(row, key.attname)))
+
+
 def share_relations(of: models.Model, *, to: models.Model) -> None:
     """Let `to` know the related objects that `of` has read already, where both point at the same ones."""
     for field in _fields(type(to)):

@@ -184,7 +184,12 @@ def add_with_pauses(calendar: Calendar, start: datetime, seconds: int, pauses: I
     Pauses may touch, overlap, come in any order and begin before `start`. One that begins when the target is used
     up, or later, changes nothing.
     """
-    openings, cursor, left = calendar.openings, instant_of(start), _duration(seconds)
+    return _used_up(calendar.openings, instant_of(start), _duration(seconds), tuple(pauses))
+
+
+@lru_cache(maxsize=1024)
+def _used_up(openings: Openings, cursor: int, left: int, pauses: tuple[Pause, ...]) -> datetime | None:
+    """Kept for a while: a step asks for the moments of its ladder before it fires and again after."""
     for pause_start, pause_end in _merged_pauses(pauses, cursor):
         counted = openings.between(cursor, pause_start)
         if counted >= left:

@@ -49,6 +49,18 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DueNow:
+    """What a pass does: `stale` reminders are passed over, `step` fires, and then `then_at` is the next moment.
+
+    `then_at` counts on the step changing nothing that the ladder depends on, as reminders do.
+    """
+
+    stale: tuple[str, ...]
+    step: Step | None
+    then_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SlaStatus:
     """What a badge says. `seconds_left` is negative once overdue; the rest is None where no target runs."""
 
@@ -92,17 +104,18 @@ def next_step(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime 
     """
     if now is None:
         return next(iter(ladder(sla, calendar, clock)), None)
-    return due_now(sla, calendar, clock, now=now)[1]
+    return due_now(sla, calendar, clock, now=now).step
 
 
-def due_now(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime) -> tuple[tuple[str, ...], Step | None]:
-    """What `superseded` and `next_step` say at `now`, in one look at the ladder."""
+def due_now(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime) -> DueNow:
+    """What `superseded` and `next_step` say at `now`, and what comes after, in one look at the ladder."""
     every = tuple(_steps(sla, calendar, clock))
     steps = _in_order(every, clock)
     stale = _superseded(every, steps, now)
     if steps and steps[-1].kind is StepKind.CUT_OFF and is_due(steps[-1], now):
-        return stale, steps[-1]
-    return stale, next((step for step in steps if step.key not in stale), None)
+        return DueNow(stale=stale, step=steps[-1], then_at=None)
+    left = [step for step in steps if step.key not in stale]
+    return DueNow(stale=stale, step=left[0] if left else None, then_at=left[1].due_at if len(left) > 1 else None)
 
 
 def is_due(step: Step, now: datetime) -> bool:
@@ -117,7 +130,7 @@ def superseded(sla: Sla, calendar: Calendar, clock: ClockFacts, *, now: datetime
     after an outage people hear only the latest. Steps of the same moment do not supersede each other, and an idle
     release supersedes nothing.
     """
-    return due_now(sla, calendar, clock, now=now)[0]
+    return due_now(sla, calendar, clock, now=now).stale
 
 
 def status(due: DueTimes, clock: ClockFacts, *, now: datetime) -> SlaStatus:

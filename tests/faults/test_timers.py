@@ -158,7 +158,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize(
     "point",
     [
-        "escalation.prefetch_related_objects",
+        "escalation.rows.read_related",
         "escalation.sla.due_now",
         "audit._next_row",
         "reminders.send",

@@ -1,5 +1,6 @@
 """The clock of the desk: looks at what is due, again and again. Any number may run; one of them takes each row."""
 
+import gc
 import logging
 import signal
 import threading
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         if once:
             self.stdout.write(str(jobs.sweep()))
             return
+        gc.freeze()  # what was loaded to start with stays for good, and need not be looked through again and again
         stopping = _stopping_on_signals()
         while not stopping.is_set():
             if not _passes_fully():

@@ -1,5 +1,6 @@
 """The worker: listens to the doorbell and does what it names; while nobody can ring, it looks for itself."""
 
+import gc
 import logging
 import signal
 import threading
@@ -49,6 +50,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
+        gc.freeze()  # what was loaded to start with stays for good, and need not be looked through again and again
         stopping = threading.Event()
         while not stopping.is_set():
             for number in (signal.SIGTERM, signal.SIGINT):
