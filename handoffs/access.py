@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from handoffs.choices import Channel, Mode, NoticeKind, State
+from handoffs.choices import OPEN_STATES, Channel, Mode, NoticeKind, State
 from handoffs.errors import NotThere
 from handoffs.models import (
     Case,
@@ -126,10 +126,11 @@ def handoff_for(user: User, handoff_id: uuid.UUID | str) -> Handoff:
 
 def _sees(user: User, handoff: Handoff) -> bool:
     """The same as `handoffs_for`; what the usual case needs is on the row already."""
+    may_tell = handoff.state == State.RESOLVED and handoff.has_effect
     if user.workflow_scope is not None and handoff.workflow.key not in user.workflow_scope:
         return False
     reviews = user.is_active and not user.is_automation
-    was_routed = reviews and not user.role_ids.isdisjoint(handoff.routed_role_ids)
+    was_routed = reviews and not may_tell and not user.role_ids.isdisjoint(handoff.routed_role_ids)
     return was_routed or manages(user, handoff) or handoffs_for(user).filter(pk=handoff.pk).exists()
 
 
@@ -174,12 +175,23 @@ def has_role(user: User, handoff: Handoff) -> bool:
     return user.is_active and not user.is_automation and handoff.role_id in role_ids_of(user)
 
 
-def decided_before(user: User, handoff: Handoff) -> bool:
-    """Whether a second look is at the user's own decision."""
+def knows_first(user: User, handoff: Handoff) -> bool:
+    """Whether the user knows the decision that a second look is at: it is their own, or they manage the workflow."""
     if handoff.mode != Mode.SECOND_LOOK:
         return False
-    own = Q(first__decided_by=user) | Q(first__confirmed_by=user)
-    return SecondLook.objects.filter(own, handoff=handoff).exists()
+    return manages(user, handoff) or SecondLook.objects.filter(own_first(user), handoff=handoff).exists()
+
+
+def own_first(user: User) -> Q:
+    """Second looks at what the user decided or confirmed the first time."""
+    return Q(first__decided_by=user) | Q(first__confirmed_by=user)
+
+
+def _not_to_be_seen_yet(user: User) -> QuerySet[SecondLook]:
+    """Ids of the handoffs that the user may be asked to decide again, without having seen the first decision."""
+    theirs = Q(handoff__holder=user) | Q(handoff__role__in=role_ids_of(user))
+    looks = SecondLook.objects.filter(theirs, handoff__mode=Mode.SECOND_LOOK, handoff__state__in=OPEN_STATES)
+    return looks.exclude(own_first(user)).values("first__handoff")
 
 
 def may(user: User, verb: str, handoff: Handoff) -> bool:
@@ -189,7 +201,7 @@ def may(user: User, verb: str, handoff: Handoff) -> bool:
 
 def _may_accept(user: User, handoff: Handoff) -> bool:
     """Of the role, and not what they themselves submitted."""
-    may_hold = has_role(user, handoff) and handoff.opened_by_id != user.pk and not decided_before(user, handoff)
+    may_hold = has_role(user, handoff) and handoff.opened_by_id != user.pk and not knows_first(user, handoff)
     return handoff.state == State.PENDING and may_hold
 
 
@@ -267,6 +279,7 @@ def _seen_by(user: User) -> Q:
         Exists(Decision.objects.filter(handoff=OuterRef("pk"), decided_by=user))
     )
     seen |= Q(Exists(_told(user).filter(handoff=OuterRef("pk"))))
+    seen &= ~(Q(state=State.RESOLVED) & Q(pk__in=_not_to_be_seen_yet(user)))
     if is_manager(user):
         names = list(user.roles.values())
         live = PolicyVersion.objects.filter(workflow=OuterRef("workflow"), status="live", role_names__overlap=names)

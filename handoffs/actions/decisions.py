@@ -14,7 +14,7 @@ from handoffs.actions import audit, integrity, notifications, recovery, shadow
 from handoffs.actions.context import locked
 from handoffs.actions.feedback import NOTHING_SAID, Feedback
 from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_proposal, require_reason, save_and_tell, wind
-from handoffs.choices import DecidedBy, DecisionStatus, Event, ReasonRule
+from handoffs.choices import DecidedBy, DecisionStatus, Event, Mode, ReasonRule
 from handoffs.errors import ContextChanged, DeadlinePassed, Invalid, Mistake
 from handoffs.models import CLOCK, Actor, ContextRevision, Decision, Handoff
 from handoffs.queries.policies import policy_of
@@ -58,7 +58,7 @@ def _decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) 
     _check_context(handoff, choice.context_digest)
     outcome = _checked_outcome(handoff, choice)
     decision = _decision(handoff, outcome, choice, reviewer, now)
-    if _needs_second_person(handoff, outcome):
+    if handoff.mode != Mode.SECOND_LOOK and _needs_second_person(handoff, outcome):
         return _propose(handoff, decision, reviewer, now)
     handoff.resolve(now=now)
     _save_before_cut_off(handoff, Event.RESOLVED, decision, by=Actor.of(reviewer), now=now, rows=[decision])

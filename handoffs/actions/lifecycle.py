@@ -56,13 +56,15 @@ def take_next(*, reviewer: User, now: datetime, workflow: str = "", role: str = 
     others are taking this moment are passed over, so nobody waits and nobody takes the same one.
     """
     pending = Handoff.objects.pending().filter(role__in=access.role_ids_of(reviewer)).exclude(opened_by=reviewer)
-    own = SecondLook.objects.filter(handoff=OuterRef("pk"), first__decided_by=reviewer)
+    own = SecondLook.objects.filter(access.own_first(reviewer), handoff=OuterRef("pk"))
     pending = pending.exclude(Q(mode=Mode.SECOND_LOOK) & Exists(own))
     pending = pending.filter(Q(workflow__key=workflow) if workflow else Q(), Q(role__name=role) if role else Q())
     if reviewer.workflow_scope is not None:
         pending = pending.filter(workflow__key__in=reviewer.workflow_scope)
     for offered in (Q(offered_to=reviewer), Q(offered_to=None), Q()):
         found = _first_unlocked(pending.filter(offered))
+        if found is not None and access.knows_first(reviewer, found):
+            found = _first_unlocked(pending.filter(offered).exclude(mode=Mode.SECOND_LOOK))
         if found is not None:
             return _accept(locked(found), reviewer, now)
     return None
@@ -254,8 +256,8 @@ def _check_can_hold(handoff: Handoff, person: User) -> None:
         raise NotAllowed(f"{person.display_name} has not the role {handoff.role.name}.")
     if handoff.opened_by_id == person.pk:
         raise NotAllowed("Nobody decides on what they themselves submitted.")
-    if access.decided_before(person, handoff):
-        raise NotAllowed(f"{person.display_name} decided it the first time; the second look is for somebody else.")
+    if access.knows_first(person, handoff):
+        raise NotAllowed(f"{person.display_name} knows the first decision; the second look is for somebody else.")
 
 
 def _why_not(handoff: Handoff, user: User, verb: str) -> DeskError:
@@ -289,8 +291,8 @@ def _why_not_pending(handoff: Handoff, user: User, verb: str) -> DeskError:
         return _wrong_state(handoff)
     if handoff.opened_by_id == user.pk:
         return NotAllowed("Nobody decides on what they themselves submitted.")
-    if access.decided_before(user, handoff):
-        return NotAllowed("You decided it the first time; the second look is for somebody else.")
+    if access.knows_first(user, handoff):
+        return NotAllowed("You know the first decision; the second look is for somebody else.")
     return NotAllowed(f"This handoff is with {handoff.role.name}, which is none of your roles.")
 
 

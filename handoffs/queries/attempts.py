@@ -32,8 +32,12 @@ def case_json(case: Case, *, visible: QuerySet[Handoff], with_data: bool) -> dic
         attempts = attempts.defer("data")
     attempts = attempts.defer("answer", "given_context", "action_taken")[:ATTEMPTS_SHOWN]
     hidden = not with_data and is_blind(case)
-    shown = [_attempt(attempt, with_data=with_data, hidden=hidden) for attempt in attempts]
-    return cases_json([case], visible=visible)[0] | {"attempts": shown}
+    told = cases_json([case], visible=visible)[0]
+    seen = {handoff["id"] for handoff in told["handoffs"]}
+    shown = [_attempt(each, with_data=with_data, hidden=hidden) for each in attempts]
+    for attempt in shown:
+        attempt["handoff"] = attempt["handoff"] if attempt["handoff"] in seen else None
+    return told | {"attempts": shown}
 
 
 def _case(case: Case, handoffs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db.models import CharField, Count, F, Func, Max, Min, Q, QuerySet
 
-from handoffs.choices import PolicyStatus, ReplayChange, ReplayState, Verdict
+from handoffs.choices import Mode, PolicyStatus, ReplayChange, ReplayState, Verdict
 from handoffs.errors import NotThere
-from handoffs.models import PolicyVersion, Replay, ReplayedAttempt
+from handoffs.models import Attempt, Handoff, PolicyVersion, Replay, ReplayedAttempt
 from handoffs.rules.canonical import sha256_of
 from handoffs.rules.detection import REQUESTED_KEY, SUPERVISION_KEY
 from handoffs.rules.policy import Policy
@@ -69,7 +69,7 @@ def filtered(
     replay: Replay, *, only: str = "", trigger: str = "", role: str = "", search: str = ""
 ) -> QuerySet[ReplayedAttempt]:
     """The same, all of them."""
-    rows = replay.attempts.filter(FILTERS.get(only, Q()))
+    rows = replay.attempts.filter(FILTERS.get(only, Q())).exclude(held_back())
     if trigger:
         rows = rows.filter(Q(fired__contains=[trigger]))
     if role:
@@ -81,10 +81,16 @@ def filtered(
 
 def attempt_at(replay: Replay, position: int) -> ReplayedAttempt:
     """What became of one attempt. Raises NotThere."""
-    row = replay.attempts.filter(position=position).first()
+    row = replay.attempts.filter(position=position).exclude(held_back()).first()
     if row is None:
         raise NotThere("This replay has no such attempt.")
     return row
+
+
+def held_back() -> Q:
+    """What would tell the automation's own answer on a case that somebody is to decide in shadow."""
+    open_cases = Handoff.objects.open().filter(mode=Mode.SHADOW).values("case")
+    return Q(attempt_id__in=Attempt.objects.filter(case__in=open_cases).values("pk"))
 
 
 def arrivals(replay: Replay, *, before: bool = False) -> Iterator[tuple[datetime, str, int]]:

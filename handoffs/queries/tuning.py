@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
+from handoffs.choices import Mode
 from handoffs.models import Attempt, Handoff, Workflow
 from handoffs.rules.conditions import Condition, Truth
 from handoffs.rules.detection import MASK
@@ -96,8 +99,8 @@ class Trial:
 
 
 def recent(workflow: Workflow, *, limit: int = ATTEMPTS_LIMIT) -> list[Stored]:
-    """The last `limit` attempts of a workflow, newest first, in three queries."""
-    rows = Attempt.objects.filter(case__workflow=workflow).select_related("case")
+    """The last `limit` attempts of a workflow, newest first, in three queries; none that is to be decided in shadow."""
+    rows = _not_held_back(workflow).select_related("case")
     attempts = list(rows.defer("answer", "triggers").order_by("-id")[:limit])
     before = _Past(attempts)
     return [
@@ -156,7 +159,7 @@ def hidden_paths(document: Mapping[str, Any]) -> frozenset[str]:
 
 def one_of(workflow: Workflow, attempt_id: uuid.UUID | None, *, policy: Policy) -> tuple[Attempt, Stored] | None:
     """The attempt asked for, else the latest that `policy` would hand off, else the latest; None without attempts."""
-    rows = Attempt.objects.filter(case__workflow=workflow).select_related("case")
+    rows = _not_held_back(workflow).select_related("case")
     if attempt_id is not None:
         attempt = rows.filter(pk=attempt_id).first()
         return (attempt, _stored(attempt)) if attempt else None
@@ -168,8 +171,14 @@ def one_of(workflow: Workflow, attempt_id: uuid.UUID | None, *, policy: Policy) 
 
 def latest_references(workflow: Workflow, *, limit: int = 50) -> list[tuple[uuid.UUID, str]]:
     """(attempt, reference) of the last attempts, to choose from."""
-    rows = Attempt.objects.filter(case__workflow=workflow).order_by("-id")
+    rows = _not_held_back(workflow).order_by("-id")
     return list(rows.values_list("id", "case__reference")[:limit])
+
+
+def _not_held_back(workflow: Workflow) -> QuerySet[Attempt]:
+    """Without the cases that somebody is to decide in shadow, not knowing what the automation proposed."""
+    in_shadow = Handoff.objects.open().filter(workflow=workflow, mode=Mode.SHADOW)
+    return Attempt.objects.filter(case__workflow=workflow).exclude(case__in=in_shadow.values("case"))
 
 
 def judge(policy: Policy, stored: Stored) -> Evaluation:
