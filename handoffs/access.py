@@ -1,6 +1,7 @@
 """The only way to fetch anything on somebody's behalf: default deny, and what one may not see does not exist."""
 
 import uuid
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -187,7 +188,7 @@ def own_first(user: User) -> Q:
     return Q(first__decided_by=user) | Q(first__confirmed_by=user)
 
 
-def _not_to_be_seen_yet(user: User) -> QuerySet[SecondLook]:
+def _not_to_be_seen_yet(user: User) -> QuerySet[SecondLook, Any]:
     """Ids of the handoffs that the user may be asked to decide again, without having seen the first decision."""
     theirs = Q(handoff__holder=user) | Q(handoff__role__in=role_ids_of(user))
     looks = SecondLook.objects.filter(theirs, handoff__mode=Mode.SECOND_LOOK, handoff__state__in=OPEN_STATES)
