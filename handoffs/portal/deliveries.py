@@ -21,7 +21,7 @@ from handoffs.portal.doors import move, page
 from handoffs.portal.lists import Empty
 from handoffs.queries import deliveries
 from handoffs.queries.deliveries import FAILING, Wanted
-from handoffs.rules.canonical import exact_dumps
+from handoffs.rules.canonical import readable_dumps
 
 MAX_AT_ONCE = 500
 TONES = {"queued": "", "delivered": "is-good", "parked": "is-bad", FAILING: "is-warn"}
@@ -60,7 +60,7 @@ def delivery_page(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
         **_row(found),
         "tries": tries,
         "headers": {**outbox.headers_of(found.webhook_id, sent_at), "webhook-signature": "v1,•••"},
-        "body": exact_dumps(found.payload),
+        "body": readable_dumps(found.payload),
         "may_send": found.endpoint is None or found.endpoint.switched_off_at is None,
         "now": timezone.now(),
     }

@@ -19,12 +19,11 @@ def exact_number(text: str) -> Decimal:
 
 _EXACT: dict[str, Any] = {"allow_nan": False, "ensure_ascii": False}
 _CANONICAL: dict[str, Any] = _EXACT | {"sort_keys": True, "separators": (",", ":")}
+_READABLE: dict[str, Any] = _EXACT | {"indent": 2}
+_FORMS = (("exact", _EXACT), ("canonical", _CANONICAL), ("readable", _READABLE))
 # Both write the same text; the quick one does not know decimals, and then the other writes it.
-_QUICK = {name: json.JSONEncoder(**options) for name, options in (("exact", _EXACT), ("canonical", _CANONICAL))}
-_WITH_DECIMALS = {
-    name: simplejson.JSONEncoder(use_decimal=True, **options)
-    for name, options in (("exact", _EXACT), ("canonical", _CANONICAL))
-}
+_QUICK = {name: json.JSONEncoder(**options) for name, options in _FORMS}
+_WITH_DECIMALS = {name: simplejson.JSONEncoder(use_decimal=True, **options) for name, options in _FORMS}
 
 
 def exact_dumps(value: Any) -> str:
@@ -35,6 +34,11 @@ def exact_dumps(value: Any) -> str:
 def canonical_dumps(value: Any) -> str:
     """JSON text with sorted keys and no spaces: the same value always gives the same text, and so the same digest."""
     return _dumps(value, "canonical")
+
+
+def readable_dumps(value: Any) -> str:
+    """The exact text, indented for people."""
+    return _dumps(value, "readable")
 
 
 def _dumps(value: Any, form: str) -> str:

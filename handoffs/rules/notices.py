@@ -9,7 +9,8 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from handoffs.choices import Labelled, ReminderAnchor
+from handoffs.choices import FieldType, Labelled, ReminderAnchor
+from handoffs.rules.package import grouped
 
 MAX_TITLE_CHARACTERS = 200
 DIGEST_FROM = 4
@@ -21,6 +22,7 @@ COLLECTING = timedelta(seconds=10)
 """How long a notice waits for others before it goes out."""
 RETRY_AFTER_SECONDS = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800)
 HIDDEN = "•••"
+NUMBERS = (FieldType.MONEY, FieldType.PERCENT, FieldType.NUMBER)
 MIN_HIDDEN_CHARACTERS = 3
 
 
@@ -205,7 +207,9 @@ def _told(fact: Mapping[str, Any]) -> str:
         return HIDDEN
     if fact["value"] is None:
         return "–"
-    return f"{fact['value']} {fact.get('currency') or ''}".strip()
+    unit = "%" if fact["type"] == FieldType.PERCENT else fact.get("currency") or ""
+    value = grouped(fact["value"]) if fact["type"] in NUMBERS else fact["value"]
+    return f"{value} {unit}".strip()
 
 
 # --- when it may go -------------------------------------------------------------------------------------------------

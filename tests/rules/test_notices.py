@@ -64,14 +64,22 @@ def test_a_summary_hides_what_is_sensitive():
     package = {
         "summary": "Pay to DE89 3704 for Acme",
         "fields": [
-            {"label": "Bank account", "value": "DE89 3704", "sensitive": True},
-            {"label": "Amount", "value": "6200.00", "currency": "USD", "sensitive": False},
-            {"label": "Lines", "value": [{"item": "Seal"}], "sensitive": False},
-            {"label": "Order", "value": None, "sensitive": False},
+            {"label": "Bank account", "type": "text", "value": "DE89 3704", "sensitive": True},
+            {"label": "Amount", "type": "money", "value": "6200.00", "currency": "USD", "sensitive": False},
+            {"label": "Variance", "type": "percent", "value": "4.20", "sensitive": False},
+            {"label": "Lines", "type": "table", "value": [{"item": "Seal"}], "sensitive": False},
+            {"label": "Order", "type": "text", "value": None, "sensitive": False},
+            {"label": "Year", "type": "text", "value": "2026", "sensitive": False},
         ],
     }
     assert notices.without_secrets(package["summary"], package) == "Pay to ••• for Acme"
-    assert notices.tellable_facts(package) == [("Bank account", "•••"), ("Amount", "6200.00 USD"), ("Order", "–")]
+    assert notices.tellable_facts(package) == [
+        ("Bank account", "•••"),
+        ("Amount", "6,200.00 USD"),
+        ("Variance", "4.20 %"),
+        ("Order", "–"),
+        ("Year", "2026"),
+    ]
 
 
 @pytest.mark.parametrize(
