@@ -1,15 +1,28 @@
 """Sends again what could not be delivered: one message, or many; each with a row on its handoff's trail."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from handoffs.actions import audit, doorbell
 from handoffs.actions.context import locked
 from handoffs.choices import DeliveryState, Event, RecoveryState
 from handoffs.models import CLOCK, Actor, Delivery, Recovery
+from handoffs.queries import deliveries
+
+MAX_AT_ONCE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """How many are on their way again, how many stay parked, and whether there may be more."""
+
+    sent_count: int
+    left_count: int
+    has_more: bool
 
 
 @transaction.atomic(durable=True)
@@ -36,6 +49,8 @@ def replay(delivery: Delivery, *, by: User | None, now: datetime) -> bool:
     return True
 
 
-def replay_many(deliveries: Iterable[Delivery], *, by: User, now: datetime) -> int:
-    """The same for each of them, in a transaction of its own; returns how many are on their way again."""
-    return sum(replay(delivery, by=by, now=now) for delivery in deliveries)
+def replay_parked(found: QuerySet[Delivery], *, by: User, now: datetime) -> Replayed:
+    """The same for the parked ones of `found`, the oldest MAX_AT_ONCE, in a transaction of its own each."""
+    picked = deliveries.parked(found, limit=MAX_AT_ONCE)
+    sent_count = sum(replay(delivery, by=by, now=now) for delivery in picked)
+    return Replayed(sent_count=sent_count, left_count=len(picked) - sent_count, has_more=len(picked) == MAX_AT_ONCE)

@@ -10,11 +10,11 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from handoffs.api import problems
 from handoffs.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
-from handoffs.api.schemas import attempts, handoffs, metrics, workflows
+from handoffs.api.schemas import attempts, handoffs, managing, metrics, workflows
 from handoffs.api.schemas.parts import Schema, ref
 
 JSON = "application/json"
-COMPONENTS = attempts.COMPONENTS | handoffs.COMPONENTS | workflows.COMPONENTS | metrics.COMPONENTS
+COMPONENTS = attempts.COMPONENTS | handoffs.COMPONENTS | workflows.COMPONENTS | metrics.COMPONENTS | managing.COMPONENTS
 ALWAYS = (401, 406, 429, 503)
 WITH_BODY = (400, 411, 413, 415)
 REFUSALS = {

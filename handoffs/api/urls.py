@@ -2,7 +2,19 @@
 
 from django.urls import path, re_path
 
-from handoffs.api import case_file, cases, docs, documents, events, handoffs, problems, work, workflows
+from handoffs.api import (
+    case_file,
+    cases,
+    deliveries,
+    docs,
+    documents,
+    events,
+    handoffs,
+    problems,
+    replays,
+    work,
+    workflows,
+)
 from handoffs.api.metrics import Metrics
 
 HANDOFF = "handoffs/<str:handoff_id>/"
@@ -11,6 +23,10 @@ urlpatterns = [
     path("cases/", cases.Cases.as_view(), name="api-cases"),
     path("cases/batch/", cases.Batch.as_view(), name="api-batch"),
     path("cases/<str:workflow>/<path:reference>/", cases.OneCase.as_view(), name="api-case"),
+    path("deliveries/", deliveries.Deliveries.as_view(), name="api-deliveries"),
+    path("deliveries/replay/", deliveries.ReplayRange.as_view(), name="api-replay-deliveries"),
+    path("deliveries/<str:delivery_id>/", deliveries.OneDelivery.as_view(), name="api-delivery"),
+    path("deliveries/<str:delivery_id>/replay/", deliveries.Replay.as_view(), name="api-replay-delivery"),
     path("documents/", documents.Documents.as_view(), name="api-documents"),
     path("documents/<str:document_id>/content/", documents.Content.as_view(), name="api-document-content"),
     path("events/", events.Events.as_view(), name="api-events"),
@@ -32,6 +48,10 @@ urlpatterns = [
     path(f"{HANDOFF}withdraw/", work.Withdraw.as_view(), name="api-withdraw"),
     path(f"{HANDOFF}receipt/", work.Receipt.as_view(), name="api-receipt"),
     path("metrics/", Metrics.as_view(), name="api-metrics"),
+    path("replays/", replays.Replays.as_view(), name="api-replays"),
+    path("replays/<str:replay_id>/", replays.OneReplay.as_view(), name="api-replay"),
+    path("replays/<str:replay_id>/report/", replays.Report.as_view(), name="api-replay-report"),
+    path("replays/<str:replay_id>/cancel/", replays.Cancel.as_view(), name="api-replay-cancel"),
     path("workflows/", workflows.Workflows.as_view(), name="api-workflows"),
     path("workflows/policy-schema/", workflows.PolicySchema.as_view(), name="api-policy-schema"),
     path("workflows/<str:key>/", workflows.OneWorkflow.as_view(), name="api-workflow"),

@@ -23,7 +23,6 @@ from handoffs.queries import deliveries
 from handoffs.queries.deliveries import FAILING, Wanted
 from handoffs.rules.canonical import readable_dumps
 
-MAX_AT_ONCE = 500
 TONES = {"queued": "", "delivered": "is-good", "parked": "is-bad", FAILING: "is-warn"}
 ICONS = {"queued": "clock", "delivered": "circle-check", "parked": "circle-pause", FAILING: "triangle-alert"}
 STATES = [("parked", "Parked"), (FAILING, "Failing"), ("queued", "Queued"), ("delivered", "Delivered")]
@@ -82,14 +81,13 @@ def replay(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
 def replay_range(request: HttpRequest) -> HttpResponse:
     """Send again what is parked in this view, the oldest first."""
     found = deliveries.matching(workflows_of(request), _wanted(request))
-    picked = deliveries.parked(found, limit=MAX_AT_ONCE)
-    sent = replay_deliveries.replay_many(picked, by=_person(request), now=timezone.now())
-    left = len(picked) - sent
-    messages.success(request, f"{sent} parked message{'' if sent == 1 else 's'} on the way again.")
-    if left:
-        messages.warning(request, f"{left} stay parked: their endpoint is switched off.")
-    if len(picked) == MAX_AT_ONCE:
-        messages.info(request, f"The oldest {MAX_AT_ONCE} were taken; press again for the next.")
+    sent = replay_deliveries.replay_parked(found, by=_person(request), now=timezone.now())
+    plural = "" if sent.sent_count == 1 else "s"
+    messages.success(request, f"{sent.sent_count} parked message{plural} on the way again.")
+    if sent.left_count:
+        messages.warning(request, f"{sent.left_count} stay parked: their endpoint is switched off.")
+    if sent.has_more:
+        messages.info(request, f"The oldest {replay_deliveries.MAX_AT_ONCE} were taken; press again for the next.")
     return redirect(f"{reverse('deliveries')}?{urlencode(_kept(request))}")
 
 

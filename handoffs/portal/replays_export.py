@@ -11,6 +11,7 @@ from handoffs.models import Replay, ReplayedAttempt
 from handoffs.portal.doors import page
 from handoffs.portal.replays_report import replay_of, wanted
 from handoffs.queries import replay_reports
+from handoffs.queries.replay_json import report_json
 from handoffs.rules.canonical import exact_dumps
 
 COLUMNS = ("reference", "at", "verdict", "role", "trigger", "fired", "lacking", "suggested", "proposed", "decided",
@@ -32,31 +33,9 @@ def as_csv(request: HttpRequest, replay_id: Any) -> Any:
 def as_json(request: HttpRequest, replay_id: Any) -> HttpResponse:
     """The report."""
     replay = replay_of(request, replay_id)
-    response = HttpResponse(exact_dumps(report_of(replay)), content_type="application/json")
+    response = HttpResponse(exact_dumps(report_json(replay)), content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{_name(replay)}.json"'
     return response
-
-
-def report_of(replay: Replay) -> dict[str, Any]:
-    """The report as others read it."""
-    return {
-        "id": str(replay.pk),
-        "title": replay.title,
-        "workflow": replay.workflow.key,
-        "version": replay.version_number,
-        "document_digest": f"sha256:{replay.document_digest}",
-        "against": replay.against_number,
-        "source": replay.source,
-        "state": replay.state,
-        "done": replay.done_count,
-        "total": replay.total_count,
-        "created_at": replay.created_at.isoformat(),
-        "finished_at": replay.finished_at.isoformat() if replay.finished_at else None,
-        "problems_count": replay.problems_count,
-        "problems": [{"line": line, "reason": reason} for line, reason in replay.problems],
-        "error": replay.error or None,
-        "summary": replay.summary,
-    }
 
 
 class _Echo:
