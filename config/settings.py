@@ -156,8 +156,11 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
         "DATABASE_URL must name a PostgreSQL database: nothing else locks rows the way the desk needs"
     )
 DATABASES["default"]["HOST"] = unquote(DATABASES["default"].get("HOST", ""))  # %2Frun%2Fpostgresql is a socket folder
-DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"] |= {"ENGINE": "config.database", "CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+# A pooler that hands each transaction another connection, and is too old to know prepared statements, wants none.
+_prepares = env.bool("HANDOFFS_PREPARED_STATEMENTS", default=True)
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1 if _prepares else None
 # A process that is frozen in the middle of a transaction must not keep its rows from the others.
 _limits = {"idle_in_transaction_session_timeout": env.str("HANDOFFS_IDLE_TRANSACTION_TIMEOUT", default="15s")}
 if lock_timeout := env.str("HANDOFFS_LOCK_TIMEOUT", default=""):

@@ -4,22 +4,17 @@ Who writes through `models.rows` inside `gathered()` need not know: the same cod
 from the database inside does not see yet what is gathered; the rows themselves do.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import date
-from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
-import simplejson
 from django.db import connection, models
-from django.db.models.expressions import DatabaseDefault
 
-Table = type[models.Model]
-Columns = tuple[Any, ...]
+from handoffs.models import records
+from handoffs.models.records import Columns, Table
+
 Write = Callable[[list[Any]], object]
 
 
@@ -48,7 +43,7 @@ class _Gathering:
         for act, items in self.rest.values():
             act(items)
         for (_, once_only), rows in self.new.items():
-            insert_many(rows, once_only=once_only)
+            records.insert(rows, once_only=once_only)
 
 
 _CURRENT: ContextVar[_Gathering | None] = ContextVar("gathering", default=None)
@@ -106,90 +101,15 @@ def waiting(table: Table) -> Iterator[Any]:
             yield from rows
 
 
-def insert_many(rows: Sequence[models.Model], *, once_only: bool = False) -> None:
-    """Store new rows, one statement per table and set of columns; with `once_only`, leave out those there already."""
-    by_columns: dict[tuple[Table, Columns], list[models.Model]] = {}
-    for row in rows:
-        by_columns.setdefault((type(row), _left_out(row)), []).append(row)
-    for (table, left_out), alike in by_columns.items():
-        columns = tuple(column for column in table._meta.concrete_fields if column not in left_out)
-        names = ", ".join(map(_name, columns))
-        conflict = "ON CONFLICT DO NOTHING" if once_only else ""
-        sql = f"INSERT INTO {_quoted(table)} ({names}) SELECT {names} FROM {_records(table)} {conflict}"  # noqa: S608
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [_as_json(columns, alike)])
-        for row in alike:
-            row._state.adding = False
-
-
 def _update(table: Table, columns: Columns, changes: list[_Change]) -> None:
-    fields = tuple(one for one in table._meta.concrete_fields if one.attname in columns)
-    assigned = ", ".join(f"{name} = new.{name}" for name in map(_name, fields))
+    fields = records.columns_called(table, columns)
+    assigned = ", ".join(f"{name} = new.{name}" for name in map(records.name_of, fields))
     rows = [change.row for change in changes]
-    records = f"ROWS FROM ({_records(table)}, unnest(%s::int[])) AS new"  # one by one, so the version is in its row
+    new = f"ROWS FROM ({records.source(table)}, unnest(%s::int[])) AS new"  # one by one: the version is in its row
     same = "old.id = new.id AND old.version = new.unnest"
-    sql = f"UPDATE {_quoted(table)} AS old SET {assigned} FROM {records} WHERE {same}"  # noqa: S608
+    sql = f"UPDATE {records.quoted(table)} AS old SET {assigned} FROM {new} WHERE {same}"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_as_json((table._meta.pk, *fields), rows), [change.version for change in changes]])
+        versions = [change.version for change in changes]
+        cursor.execute(sql, [records.as_json((table._meta.pk, *fields), rows), versions])
         if cursor.rowcount != len(rows):
             raise RowsChanged(f"{len(rows) - cursor.rowcount} of {len(rows)} rows had changed.")
-
-
-def _records(table: Table) -> str:
-    return f"json_populate_recordset(NULL::{_quoted(table)}, %s::json)"
-
-
-def _as_json(columns: Columns, rows: Sequence[models.Model]) -> str:
-    named = [(column.column, column.attname) for column in columns]
-    records = [_record(named, row) for row in rows]
-    try:
-        return _QUICK.encode(records)
-    except TypeError:
-        return str(_WITH_DECIMALS.encode(records))
-
-
-def _record(named: Sequence[tuple[str, str]], row: models.Model) -> Mapping[str, Any]:
-    values = row.__dict__
-    return {name: values[attribute] for name, attribute in named}
-
-
-def _plain(value: Any) -> Any:
-    """Of what JSON does not know: moments, dates and identifiers as text, decimals for whom writes them exactly."""
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"{value!r} has no place in a row")
-
-
-_QUICK = json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False)
-_WITH_DECIMALS = simplejson.JSONEncoder(default=_plain, use_decimal=True, allow_nan=False, ensure_ascii=False)
-
-
-def _left_out(row: models.Model) -> Columns:
-    """What the database makes: identities, numbers, and columns that follow from others."""
-    return tuple(column for column in _made_by_database(type(row)) if _is_left_out(column, row))
-
-
-@lru_cache
-def _made_by_database(table: Table) -> Columns:
-    return tuple(
-        column
-        for column in table._meta.concrete_fields
-        if column.generated or column.primary_key or column.has_db_default()
-    )
-
-
-def _is_left_out(column: Any, row: models.Model) -> bool:
-    if column.generated:
-        return True
-    value = getattr(row, column.attname)
-    return isinstance(value, DatabaseDefault) or (column.primary_key and value is None)
-
-
-def _name(column: Any) -> str:
-    return connection.ops.quote_name(column.column)
-
-
-def _quoted(table: Table) -> str:
-    return connection.ops.quote_name(table._meta.db_table)

@@ -1,17 +1,14 @@
 """Rows that belong together, written and locked by one statement: the models' own columns without a query per row."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connection, models
-from django.db.models.expressions import DatabaseDefault
-from django.db.models.fields import Field
 
-from handoffs.models import gathering
+from handoffs.models import gathering, records
 
 Row = TypeVar("Row", bound=models.Model)
-ColumnValues = tuple[list[str], list[Any]]
 Part = tuple[Any, type[models.Model], Sequence[Any]]
 """(the foreign key, or None for the main model; the model; its fields)"""
 
@@ -22,36 +19,28 @@ def insert(*rows: models.Model) -> None:
     Values that the database makes (identities, numbers) are not read back. No signals are sent.
     """
     if rows and not gathering.takes_new(rows):
-        parts = [_insertion(row, "VALUES ({})") for row in rows]
-        _execute(" ".join([_with([sql for sql, _ in parts[:-1]]), parts[-1][0]]), [v for _, vs in parts for v in vs])
-        for row in rows:
-            row._state.adding = False
+        records.insert(rows)
 
 
 def insert_new(rows: Sequence[models.Model]) -> None:
     """Store those of the rows that are not there yet, and leave alone those that are."""
     if rows and not gathering.takes_new(rows, once_only=True):
-        gathering.insert_many(rows, once_only=True)
+        records.insert(rows, once_only=True)
 
 
 def update_and_insert(
-    row: models.Model, columns: Iterable[str], *, where: str, params: Sequence[Any], rows: Sequence[models.Model]
+    row: models.Model, columns: tuple[str, ...], *, where: str, params: Sequence[Any], rows: Sequence[models.Model]
 ) -> bool:
     """Write `columns` (attribute names) of `row` and insert `rows`, in one statement.
 
     `where` is SQL that the stored row must fulfil too; where it does not, nothing is written and the answer is False.
     """
-    names, values = _values(row, columns)
-    assigned = ", ".join(f"{name} = %s" for name in names)
-    table = _quoted(row._meta.db_table)
-    parts = [f"changed AS (UPDATE {table} SET {assigned} WHERE id = %s AND {where} RETURNING 1)"]
-    values += [row.pk, *params]
-    for number, new in enumerate(rows):
-        sql, more = _insertion(new, "SELECT {} FROM changed")
-        parts.append(f"new{number} AS ({sql})")
-        values += more
-    with connection.cursor() as cursor:
-        cursor.execute(f"WITH {', '.join(parts)} SELECT count(*) FROM changed", values)
+    insertions = records.insertions(rows, "WHERE EXISTS (SELECT FROM changed)")
+    parts = [_change(type(row), columns, where), *(sql for sql, _ in insertions)]
+    named = ", ".join(f"{name} AS ({sql})" for name, sql in zip(_names(len(parts)), parts, strict=True))
+    values = [records.as_json(records.columns_called(type(row), columns), [row]), row.pk, *params]
+    with records.prepared() as cursor:
+        cursor.execute(f"WITH {named} SELECT count(*) FROM changed", [*values, *(value for _, value in insertions)])
         changed = bool(cursor.fetchone()[0])
     for new in rows:
         new._state.adding = not changed
@@ -68,7 +57,7 @@ def locked(model: type[Row], pk: Any) -> Row:
 def select(model: type[Row], where: str, params: Sequence[Any], *, columns: tuple[str, ...] = ()) -> list[Row]:
     """The rows for which the SQL `where` holds, with all columns or those named, the rest being read when asked for."""
     sql, fields = _selection(model, columns)
-    with connection.cursor() as cursor:
+    with records.prepared() as cursor:
         cursor.execute(f"{sql} WHERE {where}", params)
         found = cursor.fetchall()
     return [_made(model, fields, values) for values in found]
@@ -77,7 +66,7 @@ def select(model: type[Row], where: str, params: Sequence[Any], *, columns: tupl
 def select_with(model: type[Row], where: str, params: Sequence[Any], *, related: tuple[str, ...]) -> list[Row]:
     """The rows for which the SQL `where` holds, each with the objects that its foreign keys `related` point at."""
     sql, parts = _joined_selection(model, related)
-    with connection.cursor() as cursor:
+    with records.prepared() as cursor:
         cursor.execute(sql.format(where=where), params)
         found = cursor.fetchall()
     return [_assembled(model, parts, values) for values in found]
@@ -101,28 +90,14 @@ def share_relations(of: models.Model, *, to: models.Model) -> None:
             field.set_cached_value(to, field.get_cached_value(of))
 
 
-def _insertion(row: models.Model, source: str) -> tuple[str, list[Any]]:
-    names, values = _values(row, _given(row))
-    marks = ", ".join(["%s"] * len(names))
-    table = _quoted(row._meta.db_table)
-    return f"INSERT INTO {table} ({', '.join(names)}) {source.format(marks)}", values
+def _change(table: type[models.Model], columns: tuple[str, ...], where: str) -> str:
+    names = ", ".join(map(records.name_of, records.columns_called(table, columns)))
+    given = f"SELECT {names} FROM {records.source(table)}"
+    return f"UPDATE {records.quoted(table)} SET ({names}) = ({given}) WHERE id = %s AND {where} RETURNING 1"
 
 
-def _given(row: models.Model) -> Iterable[str]:
-    """Columns with a value that the row brings itself; the others are NULL or made by the database."""
-    given = ((field.attname, getattr(row, field.attname)) for field in _fields(type(row)) if not field.generated)
-    return (name for name, value in given if value is not None and not isinstance(value, DatabaseDefault))
-
-
-def _values(row: models.Model, columns: Iterable[str]) -> ColumnValues:
-    """(quoted column names, values as the database driver takes them)"""
-    by_name = _by_name(type(row))
-    names, values = [], []
-    for column in columns:
-        name, field = by_name[column]
-        names.append(name)
-        values.append(field.get_db_prep_save(getattr(row, column), connection))
-    return names, values
+def _names(count: int) -> list[str]:
+    return ["changed", *(f"new{number}" for number in range(1, count))]
 
 
 def _assembled(model: type[Row], parts: Sequence[Part], values: Sequence[Any]) -> Row:
@@ -150,31 +125,16 @@ def _read(field: Any, value: Any) -> Any:
     return convert(value, None, connection) if convert else value
 
 
-def _with(parts: list[str]) -> str:
-    named = [f"row{number} AS ({sql})" for number, sql in enumerate(parts)]
-    return f"WITH {', '.join(named)}" if named else ""
-
-
-def _execute(sql: str, values: list[Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-
-
 @lru_cache
 def _fields(model: type[models.Model]) -> tuple[Any, ...]:
     return tuple(model._meta.concrete_fields)
 
 
 @lru_cache
-def _by_name(model: type[models.Model]) -> Mapping[str, tuple[str, "Field[Any, Any]"]]:
-    return {field.attname: (_quoted(field.column), field) for field in _fields(model)}
-
-
-@lru_cache
 def _selection(model: type[models.Model], columns: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
     fields = tuple(field for field in _fields(model) if not columns or field.attname in columns)
-    named = ", ".join(_quoted(field.column) for field in fields)
-    return f"SELECT {named} FROM {_quoted(model._meta.db_table)}", fields
+    named = ", ".join(records.name_of(field) for field in fields)
+    return f"SELECT {named} FROM {records.quoted(model)}", fields
 
 
 @lru_cache
@@ -184,15 +144,11 @@ def _joined_selection(model: type[models.Model], related: tuple[str, ...]) -> tu
     parts += [(key, key.remote_field.model, _fields(key.remote_field.model)) for key in keys]
     names = ["main", *related]
     columns = [
-        f"{_quoted(name)}.{_quoted(field.column)}" for name, part in zip(names, parts, strict=True) for field in part[2]
+        f'"{name}".{records.name_of(field)}' for name, part in zip(names, parts, strict=True) for field in part[2]
     ]
     joins = [
-        f"LEFT JOIN {_quoted(of._meta.db_table)} AS {_quoted(name)} ON {_quoted(name)}.id = main.{_quoted(key.column)}"
+        f'LEFT JOIN {records.quoted(of)} AS "{name}" ON "{name}".id = main.{records.name_of(key)}'
         for name, (key, of, _) in zip(related, parts[1:], strict=True)
     ]
-    main = f"(SELECT * FROM {_quoted(model._meta.db_table)} WHERE {{where}}) AS main"
+    main = f"(SELECT * FROM {records.quoted(model)} WHERE {{where}}) AS main"
     return f"SELECT {', '.join(columns)} FROM {main} {' '.join(joins)}", parts
-
-
-def _quoted(name: str) -> str:
-    return connection.ops.quote_name(name)

@@ -163,7 +163,7 @@ class Killed(BaseException):
         "audit._next_row",
         "reminders.send",
         "escalation.gathering._update",
-        "escalation.gathering.insert_many",
+        "escalation.gathering.records.insert",
     ],
 )
 def test_a_sweep_killed_at_any_point_loses_and_doubles_nothing(clock, point, monkeypatch):
