@@ -5,22 +5,21 @@ One slow or dead host never delays the others: each has few messages on their wa
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, QuerySet
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from handoffs.actions import audit, endpoints, reminders, wire
 from handoffs.actions.context import locked
 from handoffs.actions.lanes import Lanes, Result
 from handoffs.actions.outbox import BATCH_ROWS, LEASE, SWITCHED_OFF, Leased, lease
 from handoffs.choices import DeliveryState, Event, RecoveryState
-from handoffs.models import CLOCK, Delivery, DeliveryTry, Handoff, Recovery
+from handoffs.models import CLOCK, Delivery, DeliveryTry, Handoff, Recovery, gathering, rows
 from handoffs.rules.deliveries import Exchange, Judgement, JudgementKind, judge
 
 __all__ = ["BATCH_ROWS", "LEASE", "Leased", "drain", "finish", "lease"]
@@ -35,6 +34,19 @@ AT_MOST_SECONDS = 60.0
 LOOK_AGAIN_SECONDS = 0.2
 ENOUGH = 64
 """With more on their way nothing is leased."""
+OWNED = "id = ANY(%s) AND lease_token = ANY(%s) AND state = 'queued' ORDER BY id FOR UPDATE"
+"""What still belongs to the worker that holds these tokens; lease tokens are never given twice."""
+NOTED = ("id", "handoff_id", "recovery_id", "endpoint_id", "event_type", "attempts_made")
+"""All that writing down a success takes: payloads are wide."""
+DELIVERED = """
+UPDATE handoffs_delivery SET state = 'delivered', delivered_at = %s,
+    attempts_made = attempts_made + 1, lease_token = NULL, next_attempt_at = NULL
+WHERE id = ANY(%s)
+"""
+CLOSED = """
+UPDATE handoffs_recovery SET state = 'delivered', delivered_at = %s
+WHERE id = ANY(%s) AND state IN ('awaiting', 'parked') RETURNING id
+"""
 
 Clock = Callable[[], datetime]
 
@@ -101,10 +113,11 @@ def finish_all(results: list[Result], *, now: datetime) -> None:
 @transaction.atomic(durable=True)
 def finish(leased: Leased, exchange: Exchange, *, now: datetime) -> None:
     """Write down a try, unless the lease ran out and somebody else took the delivery over."""
-    locked(Handoff(pk=leased.handoff_id))  # before its recoveries, as receipts do: the two often come together
-    delivery = _owned([leased]).first()
+    handoff = locked(Handoff(pk=leased.handoff_id))  # before its recoveries, as receipts do: they come together
+    delivery = next(iter(rows.select(Delivery, OWNED, [[leased.delivery_id], [leased.token]])), None)
     if delivery is None:
         return
+    delivery.handoff = handoff
     delivery.attempts_made += 1
     delivery.lease_token = None
     _try_of(delivery, exchange, now).save()
@@ -120,44 +133,29 @@ def finish(leased: Leased, exchange: Exchange, *, now: datetime) -> None:
 @transaction.atomic(durable=True)
 def _finish_delivered(results: list[Result], now: datetime) -> None:
     """The same for many that were answered with 2xx: the locks in one order, and few statements for all of them."""
-    handoff_ids = sorted({leased.handoff_id for leased, _ in results})
-    list(Handoff.objects.select_for_update().filter(pk__in=handoff_ids).order_by("pk").values_list("pk"))
-    owned = {delivery.pk: delivery for delivery in _owned([leased for leased, _ in results])}
+    handoff_ids = [leased.handoff_id for leased, _ in results]
+    handoffs = {one.pk: one for one in rows.select(Handoff, "id = ANY(%s) ORDER BY id FOR UPDATE", [handoff_ids])}
+    ids, tokens = [leased.delivery_id for leased, _ in results], [leased.token for leased, _ in results]
+    owned = {one.pk: one for one in rows.select(Delivery, OWNED, [ids, tokens], columns=NOTED)}
     mine = [(owned[leased.delivery_id], exchange) for leased, exchange in results if leased.delivery_id in owned]
     for delivery, _ in mine:
         delivery.attempts_made += 1
-    DeliveryTry.objects.bulk_create([_try_of(delivery, exchange, now) for delivery, exchange in mine])
-    Delivery.objects.filter(pk__in=[delivery.pk for delivery, _ in mine]).update(
-        attempts_made=F("attempts_made") + 1,
-        lease_token=None,
-        next_attempt_at=None,
-        state=DeliveryState.DELIVERED,
-        delivered_at=now,
-    )
+    gathering.insert_many([_try_of(delivery, exchange, now) for delivery, exchange in mine])
+    with connection.cursor() as cursor:
+        cursor.execute(DELIVERED, [now, list(owned)])
     endpoints.note_try([d.endpoint_id for d, _ in mine if d.endpoint_id], went_well=True, now=now)
-    _note_delivered([delivery for delivery, _ in mine], now)
+    _note_delivered([delivery for delivery, _ in mine], handoffs, now)
 
 
-def _note_delivered(deliveries: list[Delivery], now: datetime) -> None:
+def _note_delivered(deliveries: list[Delivery], handoffs: Mapping[uuid.UUID, Handoff], now: datetime) -> None:
     """Close what awaited these deliveries, with a row of the trail for each recovery that they carried."""
-    waiting = _undelivered([delivery.recovery_id for delivery in deliveries if delivery.recovery_id])
-    ids = set(waiting.values_list("pk", flat=True))
-    Recovery.objects.filter(pk__in=ids).update(state=RecoveryState.DELIVERED, delivered_at=now)
-    carried = {delivery.recovery_id: delivery for delivery in deliveries if delivery.recovery_id in ids}.values()
-    handoffs = Handoff.objects.in_bulk({delivery.handoff_id for delivery in carried})
+    with connection.cursor() as cursor:
+        cursor.execute(CLOSED, [now, [delivery.recovery_id for delivery in deliveries]])
+        closed = {recovery_id for (recovery_id,) in cursor.fetchall()}
+    carried = {delivery.recovery_id: delivery for delivery in deliveries if delivery.recovery_id in closed}.values()
     told = [(handoffs[one.handoff_id], Event.DECISION_DELIVERED, _details(one)) for one in carried]
     if told:
         audit.note_many(told, actor=CLOCK, now=now)
-
-
-def _owned(leased: Iterable[Leased]) -> QuerySet[Delivery]:
-    """Those of the leased that still belong to this worker, locked."""
-    leased = list(leased)
-    return Delivery.objects.select_for_update().filter(
-        pk__in=[one.delivery_id for one in leased],
-        lease_token__in={one.token for one in leased},
-        state=DeliveryState.QUEUED,
-    )
 
 
 def _try_of(delivery: Delivery, exchange: Exchange, now: datetime) -> DeliveryTry:
@@ -175,7 +173,7 @@ def _try_of(delivery: Delivery, exchange: Exchange, now: datetime) -> DeliveryTr
 def _deliver(delivery: Delivery, verdict: Judgement, now: datetime) -> None:
     delivery.state, delivery.next_attempt_at, delivery.delivered_at = DeliveryState.DELIVERED, None, now
     delivery.save()
-    _note_delivered([delivery], now)
+    _note_delivered([delivery], {delivery.handoff_id: delivery.handoff}, now)
 
 
 def _try_again(delivery: Delivery, verdict: Judgement, now: datetime) -> None:
@@ -201,11 +199,6 @@ def _park(delivery: Delivery, verdict: Judgement, now: datetime) -> None:
 
 
 _FOLLOW_UPS = {JudgementKind.DELIVERED: _deliver, JudgementKind.RETRY: _try_again, JudgementKind.PARK: _park}
-
-
-def _undelivered(recovery_ids: list[uuid.UUID]) -> QuerySet[Recovery]:
-    states = (RecoveryState.AWAITING, RecoveryState.PARKED)
-    return Recovery.objects.select_for_update().filter(pk__in=recovery_ids, state__in=states)
 
 
 def _details(delivery: Delivery) -> dict[str, Any]:

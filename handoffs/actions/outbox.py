@@ -4,14 +4,15 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from handoffs.actions import transport
-from handoffs.models import Delivery
-from handoffs.rules.canonical import exact_dumps
+from handoffs.models.recovery import webhook_id_of
 from handoffs.rules.deliveries import Exchange
 
 LEASE = timedelta(seconds=40)
@@ -21,12 +22,6 @@ PER_HOST = 8
 MOST_PER_HOST = 96
 """How many messages to one host one worker leases at most."""
 SWITCHED_OFF = "The endpoint is switched off"
-POSTED = (
-    *("handoff_id", "endpoint_id", "url", "host", "payload", "handoff__workflow__callback_secret"),
-    *("endpoint__secret", "endpoint__previous_secret", "endpoint__switched_off_at"),
-)
-"""All that posting takes: handoffs are wide, and their facts are not needed."""
-
 # Walks from host to host over the index, so a hundred thousand messages to a dead host cost no more than one; of each
 # host it takes the first few whose predecessors, to the same address about the same handoff, are through.
 _DUE_BY_HOST = """
@@ -51,6 +46,21 @@ SELECT due.id, hosts.host FROM hosts CROSS JOIN LATERAL (
 ) due
 WHERE hosts.host IS NOT NULL AND hosts.host <> ALL(%(full)s)
 ORDER BY due.next_attempt_at LIMIT %(limit)s
+"""
+
+# All that posting takes, and no more: handoffs are wide. The payload goes out as the database spells it.
+_LEASE = """
+WITH taken AS (
+    UPDATE handoffs_delivery SET lease_token = %s, next_attempt_at = %s WHERE id = ANY(%s)
+    RETURNING id, handoff_id, endpoint_id, url, host, payload
+)
+SELECT taken.id, taken.handoff_id, taken.endpoint_id, taken.url, taken.host, taken.payload::text,
+    CASE WHEN endpoint.id IS NULL THEN ARRAY[workflow.callback_secret]
+         ELSE ARRAY[endpoint.secret, endpoint.previous_secret] END,
+    endpoint.switched_off_at IS NOT NULL
+FROM taken JOIN handoffs_handoff AS handoff ON handoff.id = taken.handoff_id
+JOIN handoffs_workflow AS workflow ON workflow.id = handoff.workflow_id
+LEFT JOIN handoffs_endpoint AS endpoint ON endpoint.id = taken.endpoint_id
 """
 
 Room = Callable[[str], int]
@@ -84,9 +94,9 @@ def lease(
     if not ids:
         return []
     token = uuid.uuid4()
-    Delivery.objects.filter(pk__in=ids).update(lease_token=token, next_attempt_at=now + LEASE)
-    taken = Delivery.objects.filter(pk__in=ids).select_related("endpoint", "handoff__workflow").only(*POSTED)
-    return [_leased(delivery, token) for delivery in taken]
+    with connection.cursor() as cursor:
+        cursor.execute(_LEASE, [token, now + LEASE, ids])
+        return [_leased(token, *found) for found in cursor.fetchall()]
 
 
 def post(leased: Leased, now: datetime) -> Exchange:
@@ -99,13 +109,19 @@ def post(leased: Leased, now: datetime) -> Exchange:
 def send(url: str, *, body: bytes, webhook_id: str, secrets: tuple[str, ...], now: datetime) -> Exchange:
     """POST a signed webhook and report what came back; what cannot be signed is refused, as nobody could trust it."""
     try:
-        signatures = " ".join(Webhook(secret).sign(webhook_id, now, body.decode()) for secret in secrets)
+        signatures = " ".join(_signer(secret).sign(webhook_id, now, body.decode()) for secret in secrets)
     except (ValueError, EmptyWebhookSecretError):
         return Exchange(status=None, error="The signing secret is no base64 text after whsec_", refused=True)
     if not signatures:
         return Exchange(status=None, error="There is no signing secret, so nobody could trust it", refused=True)
     headers = headers_of(webhook_id, now) | {"webhook-signature": signatures}
     return transport.post(url, headers=headers, body=body, allow_private=settings.HANDOFFS_ALLOW_PRIVATE_WEBHOOKS)
+
+
+@lru_cache(maxsize=256)
+def _signer(secret: str) -> Webhook:
+    """Made once per secret. Raises ValueError or EmptyWebhookSecretError for what is none."""
+    return Webhook(secret)
 
 
 def headers_of(webhook_id: str, now: datetime) -> dict[str, str]:
@@ -128,18 +144,17 @@ def _due_ids(now: datetime, limit: int, room: Room, full: Collection[str]) -> li
     return [delivery_id for ids in taken.values() for delivery_id in ids]
 
 
-def _leased(delivery: Delivery, token: uuid.UUID) -> Leased:
-    endpoint = delivery.endpoint
-    secrets = (endpoint.secret, endpoint.previous_secret) if endpoint else (delivery.handoff.workflow.callback_secret,)
+def _leased(token: uuid.UUID, delivery_id: uuid.UUID, *found: Any) -> Leased:
+    handoff_id, endpoint_id, url, host, payload, secrets, is_switched_off = found
     return Leased(
-        delivery_id=delivery.pk,
-        handoff_id=delivery.handoff_id,
-        endpoint_id=delivery.endpoint_id,
+        delivery_id=delivery_id,
+        handoff_id=handoff_id,
+        endpoint_id=endpoint_id,
         token=token,
-        url=delivery.url,
-        host=delivery.host,
-        webhook_id=delivery.webhook_id,
-        body=exact_dumps(delivery.payload).encode(),
+        url=url,
+        host=host,
+        webhook_id=webhook_id_of(delivery_id),
+        body=payload.encode(),
         secrets=tuple(secret for secret in secrets if secret),
-        is_switched_off=bool(endpoint and endpoint.switched_off_at),
+        is_switched_off=is_switched_off,
     )

@@ -1,5 +1,6 @@
 """The way back to automation: recoveries, the outbox of deliveries, and each try to deliver."""
 
+import uuid
 from datetime import datetime
 from typing import ClassVar
 
@@ -64,6 +65,11 @@ class Recovery(models.Model):
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def due(self, now: datetime) -> "DeliveryQuerySet":
         return self.filter(state=DeliveryState.QUEUED, next_attempt_at__lte=now)
+
+
+def webhook_id_of(delivery_id: uuid.UUID) -> str:
+    """The message id of a delivery, from what the database calls it."""
+    return f"msg_{delivery_id.hex}"
 
 
 class Delivery(models.Model):
@@ -132,7 +138,7 @@ class Delivery(models.Model):
     @property
     def webhook_id(self) -> str:
         """The Standard Webhooks message id: the same for every try."""
-        return f"msg_{self.id.hex}"
+        return webhook_id_of(self.id)
 
 
 class DeliveryTry(models.Model):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
@@ -139,6 +140,7 @@ class Target:
         return _address_of(self.host)
 
 
+@lru_cache(maxsize=1024)
 def target_of(url: str) -> Target:
     """Take `url` apart, strictly, so that who checks it and who calls it read the same host.
 
