@@ -26,7 +26,8 @@ from handoffs.actions import (
     replay_runs,
     rollout,
 )
-from handoffs.models import Delivery, Message, Notification, SweepHeartbeat
+from handoffs.models import Absence, Delivery, Handoff, Message, Notification, SweepHeartbeat
+from handoffs.queries import lookups
 
 logger = logging.getLogger(__name__)
 
@@ -91,10 +92,10 @@ def import_history() -> int:
     doorbell.answered(doorbell.IMPORT)
     until = time.monotonic() + IMPORT_SECONDS
     parts = 0
-    for import_id in imports.unfinished():
+    for import_id in imports.unfinished().values_list("pk", flat=True):
         while time.monotonic() < until and _import_part(import_id):
             parts += 1
-    if parts and imports.unfinished():
+    if parts and imports.unfinished().exists():
         doorbell.ring(doorbell.IMPORT)
     return parts
 
@@ -113,23 +114,16 @@ def sweep() -> dict[str, int]:
     One row that raises is pushed back and reported, the others go on.
     """
     now = timezone.now()
-    done = {
-        "steps": _fire_due(now),
-        "overdue_receipts": receipts.note_overdue(now=now),
-        "handed_over": _apart(availability.hand_over_due, now),
-        "moved": _apart(calendars.move_due, now),
-        "stepped_back": _apart(rollout.check_limits, now),
-        "expired_documents": context.drop_expired(now=now),
-        "old_messages": _apart(mailing.drop_old, now),
-        "endpoints_off": _apart(endpoints.give_up_on_failing, now),
-        "caught_up": _apart(endpoints.catch_up, now),
-        "deliveries_rung": _ring_for_deliveries(now),
-        "notices_rung": _ring_for_notices(now),
-        "replays_rung": _ring_for_replays(now),
-        "imports_rung": bool(imports.unfinished()) and doorbell.ring(doorbell.IMPORT),
-    }
-    SweepHeartbeat.objects.update_or_create(pk=1, defaults={"swept_at": timezone.now()})
+    due = lookups.kinds_due(_DUE, now=now)
+    done = {kind: act(now) if kind in due else 0 for kind, (_, act) in _ROUND.items()}
+    _beat(timezone.now())
     return done
+
+
+def _beat(now: datetime) -> None:
+    SweepHeartbeat.objects.bulk_create(
+        [SweepHeartbeat(pk=1, swept_at=now)], update_conflicts=True, unique_fields=["id"], update_fields=["swept_at"]
+    )
 
 
 def _fire_due(now: datetime) -> int:
@@ -182,20 +176,33 @@ def _fire_step(handoff_id: Any, now: datetime) -> bool:
         return False
 
 
-def _ring_for_deliveries(now: datetime) -> bool:
-    """Wake a worker for what is due: retries, and what a dead worker or a lost ring left behind.
+def _ring_for(bell: str) -> Callable[[datetime], bool]:
+    """Wake a worker for what is due, and for what a dead worker or a lost ring left behind.
 
-    The sweep itself never posts: a receiver that hangs must not keep the clock from going on.
+    The sweep itself never posts, mails or replays: what hangs must not keep the clock from going on. While nobody can
+    ring, workers look for themselves.
     """
-    return Delivery.objects.due(now).exists() and doorbell.ring(doorbell.DELIVER)
+    return lambda now: doorbell.ring(bell)
 
 
-def _ring_for_notices(now: datetime) -> bool:
-    """Wake a worker for what people are to be told. While nobody can ring, workers look for themselves."""
-    due = Notification.objects.unsent().filter(send_at__lte=now).exists() or Message.objects.due(now).exists()
-    return due and doorbell.ring(doorbell.NOTIFY)
-
-
-def _ring_for_replays(now: datetime) -> bool:
-    """Wake a worker for replays that nobody runs: new ones whose ring was lost, and those whose worker died."""
-    return replay_runs.waiting(now=now) and doorbell.ring(doorbell.REPLAY)
+_ROUND: dict[str, tuple[lookups.RowsAt, Callable[[datetime], int]]] = {
+    "steps": (lambda now: Handoff.objects.step_due(now), _fire_due),
+    "overdue_receipts": (receipts.overdue, lambda now: receipts.note_overdue(now=now)),
+    "handed_over": (
+        lambda now: Absence.objects.to_hand_over(now),
+        lambda now: _apart(availability.hand_over_due, now),
+    ),
+    "moved": (lambda now: calendars.edited_calendars(), lambda now: _apart(calendars.move_due, now)),
+    "stepped_back": (rollout.to_check, lambda now: _apart(rollout.check_limits, now)),
+    "expired_documents": (context.expired, lambda now: context.drop_expired(now=now)),
+    "old_messages": (mailing.old, lambda now: _apart(mailing.drop_old, now)),
+    "endpoints_off": (endpoints.failing, lambda now: _apart(endpoints.give_up_on_failing, now)),
+    "caught_up": (lambda now: endpoints.catching_up(), lambda now: _apart(endpoints.catch_up, now)),
+    "deliveries_rung": (lambda now: Delivery.objects.due(now), _ring_for(doorbell.DELIVER)),
+    "notices_rung": (lambda now: Notification.objects.due(now), _ring_for(doorbell.NOTIFY)),
+    "messages_rung": (lambda now: Message.objects.due(now), _ring_for(doorbell.NOTIFY)),
+    "replays_rung": (replay_runs.waiting, _ring_for(doorbell.REPLAY)),
+    "imports_rung": (lambda now: imports.unfinished(), _ring_for(doorbell.IMPORT)),
+}
+"""What a pass looks at, in this order: which rows are due, and what is done about them."""
+_DUE = {kind: rows_at for kind, (rows_at, _) in _ROUND.items()}

@@ -8,6 +8,7 @@ import uuid
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from handoffs import access
@@ -75,9 +76,14 @@ def _check_time_passes(calendar: BusinessCalendar, now: datetime) -> None:
             raise Invalid(f"{workflow.title} counts in this calendar, and its time never passes: {error}") from error
 
 
+def edited_calendars() -> QuerySet[BusinessCalendar]:
+    """Those whose handoffs are still to be moved."""
+    return BusinessCalendar.objects.filter(moving_from__isnull=False)
+
+
 def move_due(*, now: datetime, limit: int = BATCH_ROWS) -> int:
     """Move handoffs of an edited calendar, at most `limit` in a pass; returns how many moved."""
-    edited = BusinessCalendar.objects.filter(moving_from__isnull=False).first()
+    edited = edited_calendars().first()
     return _move_some(edited.pk, now=now, limit=limit) if edited else 0
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from handoffs import access
@@ -95,11 +96,15 @@ def upload(
     return document
 
 
+def expired(now: datetime) -> QuerySet[Document]:
+    """Documents that no attempt named in time."""
+    return Document.objects.filter(expires_at__lte=now)
+
+
 @transaction.atomic(durable=True)
 def drop_expired(*, now: datetime, limit: int = 500) -> int:
     """Delete documents that no attempt ever named; returns how many."""
-    expired = Document.objects.filter(expires_at__lte=now).select_for_update(skip_locked=True)[:limit]
-    ids = [document.pk for document in expired]
+    ids = [document.pk for document in expired(now).select_for_update(skip_locked=True)[:limit]]
     Document.objects.filter(pk__in=ids).delete()
     return len(ids)
 

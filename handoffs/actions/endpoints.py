@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from handoffs.actions import doorbell, outbox, reminders, replay_deliveries
@@ -81,10 +82,14 @@ def give_up(endpoint_id: uuid.UUID, *, about: Handoff, reason: str, now: datetim
     return True
 
 
+def failing(now: datetime) -> QuerySet[Endpoint]:
+    """What is on although it has failed for FAILS_FOR."""
+    return Endpoint.objects.filter(switched_off_at=None, failing_since__lte=now - FAILS_FOR)
+
+
 def give_up_on_failing(*, now: datetime) -> int:
     """Switch off what has failed for FAILS_FOR; returns how many that were."""
-    failing = Endpoint.objects.filter(switched_off_at=None, failing_since__lte=now - FAILS_FOR)
-    return sum(_give_up_on(endpoint_id, now) for endpoint_id in failing.values_list("pk", flat=True))
+    return sum(_give_up_on(endpoint_id, now) for endpoint_id in failing(now).values_list("pk", flat=True))
 
 
 @transaction.atomic(durable=True)
@@ -106,10 +111,14 @@ def switch_on(endpoint: Endpoint, *, by: User, now: datetime) -> None:
     _save(endpoint, by=by, words="Switched on")
 
 
+def catching_up() -> QuerySet[Endpoint]:
+    """What is on again, and has not been sent yet all that it missed."""
+    return Endpoint.objects.filter(catching_up_since__isnull=False, switched_off_at=None)
+
+
 def catch_up(*, now: datetime) -> int:
     """Send endpoints that are on again what they missed, oldest first, a batch per pass; returns how many messages."""
-    catching_up = Endpoint.objects.filter(catching_up_since__isnull=False, switched_off_at=None)
-    return sum(_catch_up(endpoint, now) for endpoint in catching_up)
+    return sum(_catch_up(endpoint, now) for endpoint in catching_up())
 
 
 @transaction.atomic(durable=True)

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from handoffs.actions import doorbell
@@ -98,10 +99,9 @@ def _go_on(import_id: uuid.UUID, *, now: datetime) -> HistoryImport:
     return current
 
 
-def unfinished() -> list[uuid.UUID]:
+def unfinished() -> QuerySet[HistoryImport]:
     """The imports that still have something to do, the oldest first."""
-    rows = HistoryImport.objects.filter(state__in=UNFINISHED_STATES).order_by("started_at")
-    return list(rows.values_list("pk", flat=True))
+    return HistoryImport.objects.filter(state__in=UNFINISHED_STATES).order_by("started_at")
 
 
 @transaction.atomic(durable=True)

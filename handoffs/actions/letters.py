@@ -35,7 +35,7 @@ class Recipient:
 
 def compose(*, now: datetime) -> int:
     """Make messages of what waits; returns how many. Notices that come too early or too often wait on."""
-    waiting = Notification.objects.unsent().filter(send_at__lte=now)
+    waiting = Notification.objects.due(now)
     if not waiting.exists() or _is_catching_up(waiting, now):
         return 0
     found = waiting.order_by().values_list("channel", "person_id", "address_id").distinct()[:RECIPIENTS_AT_ONCE]

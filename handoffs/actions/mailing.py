@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from handoffs.choices import Channel, MessageState
 from handoffs.models import Message, Notification
@@ -98,11 +98,15 @@ def send_again(message: Message, *, now: datetime) -> bool:
     return bool(again.update(state=MessageState.QUEUED, next_attempt_at=now, attempts_made=0))
 
 
+def old(now: datetime) -> QuerySet[Message]:
+    """Messages that went out, or were parked, long ago."""
+    return Message.objects.filter(created_at__lt=now - KEPT_FOR).exclude(state=MessageState.QUEUED)
+
+
 @transaction.atomic(durable=True)
 def drop_old(*, now: datetime, limit: int = 500) -> int:
     """Forget messages that went out long ago; the notices in the desk stay. Returns how many."""
-    old = Message.objects.filter(created_at__lt=now - KEPT_FOR).exclude(state=MessageState.QUEUED)
-    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:limit])
+    ids = list(old(now).order_by("created_at").values_list("pk", flat=True)[:limit])
     return Message.objects.filter(pk__in=ids).delete()[0] if ids else 0
 
 

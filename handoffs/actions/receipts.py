@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from handoffs.actions import audit, context, lifecycle, notifications, reminders, undo_steps
@@ -116,10 +117,14 @@ def note_fetched(handoff: Handoff, *, automation: User, now: datetime) -> int:
     return len(ids)
 
 
+def overdue(now: datetime) -> QuerySet[Recovery]:
+    """What waits for a receipt that did not come in time, and is not noted yet."""
+    return Recovery.objects.filter(receipt_due_at__lte=now, received_at=None, overdue_noted_at=None)
+
+
 def note_overdue(*, now: datetime, limit: int = 100) -> int:
     """Write to the trail each receipt that did not come in time, once; returns how many."""
-    due = Recovery.objects.filter(receipt_due_at__lte=now, received_at=None, overdue_noted_at=None)
-    ids = list(due.order_by("receipt_due_at").values_list("pk", "handoff_id")[:limit])
+    ids = list(overdue(now).order_by("receipt_due_at").values_list("pk", "handoff_id")[:limit])
     return sum(_note_overdue(recovery_id, handoff_id, now) for recovery_id, handoff_id in ids)
 
 

@@ -48,9 +48,10 @@ _kept: dict[uuid.UUID, tuple[int, _Run]] = {}
 """The last run of this process and how far it had come, so that the next slice need not read its past again."""
 
 
-def waiting(*, now: datetime) -> bool:
-    """Whether a replay is to be run that nobody runs."""
-    return _free(now).exists()
+def waiting(now: datetime) -> QuerySet[Replay]:
+    """Replays that are to be run and that nobody runs, the oldest first."""
+    unfinished = Replay.objects.filter(state__in=UNFINISHED_REPLAYS)
+    return unfinished.filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("created_at")
 
 
 def work(*, clock: Callable[[], datetime], seconds: float) -> bool:
@@ -67,17 +68,12 @@ def work(*, clock: Callable[[], datetime], seconds: float) -> bool:
     except Exception as error:
         logger.exception("replay_failed", extra={"replay": str(replay.pk)})
         _fail(replay, error, now=clock())
-    return waiting(now=clock())
-
-
-def _free(now: datetime) -> QuerySet[Replay]:
-    unfinished = Replay.objects.filter(state__in=UNFINISHED_REPLAYS)
-    return unfinished.filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("created_at")
+    return waiting(clock()).exists()
 
 
 @transaction.atomic(durable=True)
 def _lease(now: datetime) -> Replay | None:
-    replay: Replay | None = _free(now).select_for_update(skip_locked=True).first()
+    replay: Replay | None = waiting(now).select_for_update(skip_locked=True).first()
     if replay is None:
         return None
     replay.state, replay.started_at = ReplayState.RUNNING, replay.started_at or now

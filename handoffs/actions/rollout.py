@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from handoffs.actions import notifications, policies
@@ -184,13 +184,21 @@ def check_limits(*, now: datetime) -> int:
 
     What fails for one workflow is reported, and the others are still looked at.
     """
-    return sum(_checked(workflow, now) for workflow in stages.with_limits() if _is_turn(workflow, now))
+    return sum(_checked(workflow, now) for workflow in to_check(now) if _is_turn(workflow, now))
+
+
+def to_check(now: datetime) -> QuerySet[Workflow]:
+    """The workflows with limits that were not looked at for CHECK_EVERY."""
+    return stages.with_limits().filter(_is_due(now))
+
+
+def _is_due(now: datetime) -> Q:
+    return Q(stage_checked_at=None) | Q(stage_checked_at__lte=now - CHECK_EVERY)
 
 
 def _is_turn(workflow: Workflow, now: datetime) -> bool:
     """Of many sweeps one takes the turn."""
-    due = Q(stage_checked_at=None) | Q(stage_checked_at__lte=now - CHECK_EVERY)
-    return bool(Workflow.objects.filter(due, pk=workflow.pk).update(stage_checked_at=now))
+    return bool(Workflow.objects.filter(_is_due(now), pk=workflow.pk).update(stage_checked_at=now))
 
 
 def _checked(workflow: Workflow, now: datetime) -> bool:

@@ -191,6 +191,9 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def unsent(self) -> "NotificationQuerySet":
         return self.filter(send_at__isnull=False, message=None, superseded_at=None)
 
+    def due(self, now: datetime) -> "NotificationQuerySet":
+        return self.unsent().filter(send_at__lte=now)
+
 
 class Notification(models.Model):
     """That one person (or a channel of a role) is told of one step of one handoff, by one way.

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
 
 from handoffs.choices import DecidedBy, DecisionStatus, Mode, PolicyStatus, RecoveryState, Verdict
 from handoffs.models import Attempt, CandidateRun, Decision, Handoff, PolicyVersion, Recovery, Workflow
@@ -162,10 +162,10 @@ def earlier_rollouts(workflow: Workflow) -> list[dict[str, Any]]:
     return [rollout for version, rollout in published(workflow) if version.status != PolicyStatus.LIVE]
 
 
-def with_limits() -> list[Workflow]:
+def with_limits() -> QuerySet[Workflow]:
     """The workflows whose live version sets limits on its stage."""
     limited = Workflow.objects.filter(live_version__document__rollout__has_key="limits")
-    return list(limited.select_related("live_version").order_by("key"))
+    return limited.select_related("live_version").order_by("key")
 
 
 def last_counted(version: PolicyVersion) -> Handoff | None:

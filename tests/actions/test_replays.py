@@ -182,7 +182,7 @@ def test_after_a_crash_another_process_goes_on_from_the_last_chunk(many, now, mo
     assert (replay.state, replay.done_count) == ("running", 4)
     assert replay_runs.work(clock=lambda: now, seconds=60) is False, "the lease still holds"
     later = now + timedelta(seconds=replay_runs.LEASE_SECONDS + 1)
-    assert replay_runs.waiting(now=later)
+    assert replay_runs.waiting(later).exists()
     assert finish(replay, later).state == "done"
     assert answers() == expected
 
@@ -244,13 +244,13 @@ def test_a_replay_that_fails_says_why_and_lets_the_next_one_run(many, now, monke
 
 def test_the_job_runs_what_waits_and_the_sweep_sees_it(many, now):
     replay = ordered(now)
-    assert replay_runs.waiting(now=now)
+    assert replay_runs.waiting(now).exists()
     assert "replays_rung" in jobs.sweep()
     while jobs.replay():
         pass
     finish(replay, now + timedelta(hours=1))
     assert replay.state == "done"
-    assert not replay_runs.waiting(now=now)
+    assert not replay_runs.waiting(now).exists()
 
 
 def test_nothing_but_the_replay_is_touched(many, now):

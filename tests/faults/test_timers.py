@@ -11,7 +11,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from handoffs import jobs
-from handoffs.actions import letters, mailing
+from handoffs.actions import availability, letters, mailing
 from handoffs.choices import Channel, Event, MessageState, State
 from handoffs.models import Delivery, Handoff, Message, Notification, SweepHeartbeat
 from handoffs.queries.verification import verify_audit
@@ -101,8 +101,9 @@ def test_one_poison_row_keeps_nobody_waiting(clock):
     assert clock.sweep() == 1
 
 
-def test_a_part_of_the_sweep_that_fails_does_not_stop_the_clock(clock, monkeypatch):
+def test_a_part_of_the_sweep_that_fails_does_not_stop_the_clock(clock, bob, monkeypatch):
     HandoffFactory(opened_at=clock.now)
+    availability.go_away(bob, starts_at=clock.now, ends_at=clock.now + HOUR, cover=None, now=clock.now)
 
     def hand_over_due(*, now):
         raise RuntimeError("an absence that nobody can read")
