@@ -172,6 +172,13 @@ class Handoff(models.Model):
                 condition=Q(state__in=OPEN_STATES), name="queue_by_role_and_due",
             ),
             models.Index(fields=["holder", "due_at"], condition=Q(state__in=OPEN_STATES), name="work_of_holder"),
+            models.Index(
+                fields=["offered_to"], condition=Q(state=State.PENDING, offered_to__isnull=False), name="offers_to_one",
+            ),  # my work
+            models.Index(
+                fields=["workflow", "primary_trigger", "-opened_at"], condition=Q(state=State.RESOLVED),
+                name="precedents_of_trigger",
+            ),  # similar cases
             models.Index(fields=["next_step_at"], condition=Q(state__in=OPEN_STATES), name="steps_due"),
             models.Index(fields=["workflow", "-opened_at"], name="handoffs_of_workflow"),
             models.Index(fields=["-updated_at"], name="handoffs_by_change"),
