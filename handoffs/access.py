@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
@@ -29,11 +28,6 @@ SHOWN_WITH_HANDOFF = ("workflow", "case", "role", "holder", "opened_by", "offere
 def role_ids_of(user: User) -> frozenset[int]:
     """Ids of the roles that the user has; read once per request."""
     return user.role_ids
-
-
-def roles_of(user: User) -> QuerySet[Group]:
-    """The user's roles by name."""
-    return Group.objects.filter(pk__in=role_ids_of(user)).order_by("name")
 
 
 def is_manager(user: User) -> bool:
@@ -115,6 +109,24 @@ def handoffs_for(user: User) -> QuerySet[Handoff]:
     if user.is_automation or not user.is_active:
         return handoffs.none()
     return handoffs.filter(_seen_by(user))
+
+
+def queue_of(user: User) -> QuerySet[Handoff]:
+    """What is open and with one of the user's roles: of `handoffs_for` just that part, and far cheaper to ask for."""
+    return _open_to(user, Q(role__in=role_ids_of(user)))
+
+
+def work_of(user: User) -> QuerySet[Handoff]:
+    """What the user holds or returned, and what came back to them first, while they have a role that it was with."""
+    theirs = Q(holder=user) | Q(offered_to=user, state=State.PENDING)
+    return _open_to(user, theirs, Q(routed_role_ids__overlap=list(role_ids_of(user))))
+
+
+def _open_to(user: User, *wanted: Q) -> QuerySet[Handoff]:
+    if user.is_automation or not user.is_active:
+        return Handoff.objects.none()
+    found = Handoff.objects.filter(*wanted, state__in=OPEN_STATES)
+    return found if user.workflow_scope is None else found.filter(workflow__key__in=user.workflow_scope)
 
 
 def handoff_for(user: User, handoff_id: uuid.UUID | str) -> Handoff:
@@ -276,9 +288,8 @@ _MAY = {
 
 
 def _seen_by(user: User) -> Q:
-    seen = Q(routed_role_ids__overlap=list(role_ids_of(user))) | Q(
-        Exists(Decision.objects.filter(handoff=OuterRef("pk"), decided_by=user))
-    )
+    seen = Q(routed_role_ids__overlap=list(role_ids_of(user)))
+    seen |= Q(Exists(Decision.objects.filter(handoff=OuterRef("pk"), decided_by=user)))
     seen |= Q(Exists(_told(user).filter(handoff=OuterRef("pk"))))
     seen &= ~(Q(state=State.RESOLVED) & Q(pk__in=_not_to_be_seen_yet(user)))
     if is_manager(user):

@@ -7,6 +7,7 @@ import django_filters
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django.http import QueryDict
 from django_filters.fields import IsoDateTimeField
 
 from handoffs.choices import Pattern, State
@@ -117,6 +118,16 @@ def _mentions(word: str) -> Q:
     return found | Q(number=int(number)) if number.isdecimal() and len(number) <= 15 else found
 
 
-def applied(data: Any, handoffs: QuerySet[Handoff], request: Any) -> HandoffFilter:
-    """The filters of a query string on `handoffs`; what cannot be read is left out rather than refused."""
-    return HandoffFilter(data, queryset=handoffs, request=request)
+def applied(request: Any, query: QueryDict, handoffs: QuerySet[Handoff]) -> tuple[dict[str, Any], QuerySet[Handoff]]:
+    """What an address chooses of the filters, and what that leaves; blanks and what cannot be read filter nothing.
+
+    An address that names no filter costs nothing: making the form takes longer than the rest of a page.
+    """
+    asked = QueryDict(mutable=True)
+    for name in HandoffFilter.base_filters:
+        asked.setlist(name, [value for value in query.getlist(name) if value])
+    if not any(values for _, values in asked.lists()):
+        return {}, handoffs
+    filterset = HandoffFilter(asked, queryset=handoffs, request=request)
+    found = filterset.qs
+    return {name: value for name, value in filterset.form.cleaned_data.items() if value not in (None, "", [])}, found

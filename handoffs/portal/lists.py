@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -12,9 +12,10 @@ from django.utils.dateparse import parse_datetime
 
 from handoffs import access
 from handoffs.choices import Pattern, State
-from handoffs.filters import HandoffFilter
+from handoffs.filters import applied
 from handoffs.portal.doors import page
-from handoffs.portal.shell import my_roles, visible_to
+from handoffs.portal.rows import rows_of
+from handoffs.portal.shell import tallies_of, visible_to
 from handoffs.portal.wording import capped
 from handoffs.queries import inbox
 
@@ -35,19 +36,19 @@ class Empty:
 def queue(request: HttpRequest) -> HttpResponse:
     """What waits for the reader's roles, due first."""
     now = timezone.now()
-    roles = my_roles(request.user)
-    filters, found = _filtered(request, _queue_of(request))
-    chosen = [role.pk for role in roles if role.name in request.GET.getlist("role")] or [role.pk for role in roles]
+    roles = _roles(request)
+    filters, found = applied(request, request.GET, _queue_of(request))
+    chosen = [pk for pk, name in roles.items() if name in request.GET.getlist("role")] or list(roles)
     listing = inbox.most_urgent(found, role_ids=chosen, page=_page_number(request)) if roles else _nothing()
-    count = capped(inbox.capped_count(found))
+    count = capped(inbox.capped_count(found) if filters else tallies_of(request.user, now=now).waiting)
     page_values = {
         "title": "Queue",
         "count": f"{count} waiting" if listing.rows else "",
         "take_next": bool(roles),
         "scope": [(name, request.GET[name]) for name in ("workflow", "role") if request.GET.get(name)],
         "bulk": True,
-        "filters": _controls(request, QUEUE_STATES, roles=[role.name for role in roles]),
-        "empty": _empty_queue(roles, filtered=bool(filters)),
+        "filters": _controls(request, QUEUE_STATES, roles=list(roles.values())),
+        "empty": _empty_queue(list(roles.values()), filtered=bool(filters)),
     }
     return _list(request, listing, page_values, filtered=bool(filters), now=now, news=_news(request, 0, now))
 
@@ -57,7 +58,7 @@ def news(request: HttpRequest) -> HttpResponse:
     """How many came into this view of the queue since the page was drawn."""
     now = timezone.now()
     since = parse_datetime(request.GET.get("since", "")) or now
-    _, found = _filtered(request, _queue_of(request))
+    _, found = applied(request, request.GET, _queue_of(request))
     count = inbox.opened_since(found, since if timezone.is_aware(since) else timezone.make_aware(since))
     return render(request, "list.html#news", {"news": _news(request, count, since)})
 
@@ -66,14 +67,14 @@ def news(request: HttpRequest) -> HttpResponse:
 def mine(request: HttpRequest) -> HttpResponse:
     """What the reader holds, returned, or is offered first."""
     now = timezone.now()
-    found = inbox.work_of(request.user, visible_to(request.user))  # type: ignore[arg-type]
+    found = access.work_of(request.user)  # type: ignore[arg-type]
     listing = inbox.most_urgent(found, page=_page_number(request))
     actions = [{"url": reverse("queue"), "label": "Open the queue"}]
     text = "Accept something from the queue, or press t to take what is due first."
     page_values = {
         "title": "My work",
         "count": f"{len(listing.rows)} open" if listing.rows and not listing.has_more else "",
-        "take_next": bool(my_roles(request.user)),
+        "take_next": bool(_roles(request)),
         "empty": Empty(icon="user-check", title="You hold nothing", text=text, actions=actions),
     }
     return _list(request, listing, page_values, filtered=False, now=now)
@@ -84,9 +85,9 @@ def cases(request: HttpRequest) -> HttpResponse:
     """Every handoff that the reader may see, open or not, newest change first."""
     now = timezone.now()
     visible = visible_to(request.user).order_by("-updated_at")
-    filters, found = _filtered(request, visible)
+    filters, found = applied(request, request.GET, visible)
     listing = inbox.in_order(found, page=_page_number(request))
-    roles = sorted({role.name for role in my_roles(request.user)} | set(request.GET.getlist("role")) - {""})
+    roles = sorted({*_roles(request).values()} | set(request.GET.getlist("role")) - {""})
     page_values = {
         "title": "All cases",
         "count": "",
@@ -96,27 +97,16 @@ def cases(request: HttpRequest) -> HttpResponse:
     return _list(request, listing, page_values, filtered=bool(filters), now=now)
 
 
+def _roles(request: HttpRequest) -> dict[int, str]:
+    names: dict[int, str] = request.user.roles  # type: ignore[union-attr]
+    return names
+
+
 def _queue_of(request: HttpRequest) -> Any:
-    visible = visible_to(request.user)
-    roles = access.role_ids_of(request.user)  # type: ignore[arg-type]
+    queue = access.queue_of(request.user)  # type: ignore[arg-type]
     if any(state in QUEUE_STATES for state in request.GET.getlist("state")):
-        return visible.filter(role__in=list(roles), state__in=QUEUE_STATES)
-    return inbox.waiting(visible, roles)
-
-
-def _filtered(request: HttpRequest, handoffs: Any) -> tuple[dict[str, Any], Any]:
-    """The filters that the query string sets, and what they leave; what cannot be read filters nothing."""
-    filterset = HandoffFilter(_without_blanks(request.GET), queryset=handoffs, request=request)
-    found = filterset.qs
-    chosen = {name: value for name, value in filterset.form.cleaned_data.items() if value not in (None, "", [])}
-    return chosen, found
-
-
-def _without_blanks(query: QueryDict) -> QueryDict:
-    kept = query.copy()
-    for name in list(kept):
-        kept.setlist(name, [value for value in query.getlist(name) if value])
-    return kept
+        return queue.filter(state__in=QUEUE_STATES)
+    return inbox.waiting(queue)
 
 
 def _list(
@@ -132,17 +122,8 @@ def _list(
     older = _with(request, page=listing.page + 1) if listing.has_more else ""
     newer = _with(request, page=None) if listing.page > 1 else ""
     shown = {"size": size, "older": older, "newer": newer, "filtered": filtered, **values}
-    items = [_item(row, request.user) for row in listing.rows]
-    return render(request, "list.html", {"page": shown, "items": items, "news": news, "now": now})
-
-
-def _item(row: inbox.Row, reader: Any) -> dict[str, Any]:
-    may_accept = (
-        row.state == State.PENDING and row.role_id in access.role_ids_of(reader) and row.opened_by_id != reader.pk
-    )
-    words = "" if row.state == State.PENDING else row.state.label
-    offered = row.offered_to_id == reader.pk
-    return {"row": row, "may_accept": may_accept, "state_words": "back to you" if offered else words}
+    rows = rows_of(listing, request.user, now=now)
+    return render(request, "list.html", {"page": shown, "rows": rows, "news": news, "now": now})
 
 
 def _controls(request: HttpRequest, states: tuple[State, ...], *, roles: list[str]) -> list[dict[str, Any]]:
@@ -191,7 +172,7 @@ def _nothing() -> inbox.Listing:
     return inbox.Listing(rows=(), page=1, has_more=False)
 
 
-def _empty_queue(roles: list[Any], *, filtered: bool) -> Empty:
+def _empty_queue(roles: list[str], *, filtered: bool) -> Empty:
     everything = {"url": reverse("cases"), "label": "All cases"}
     if not roles:
         text = "Work is routed to roles, and you have none. An administrator can give you one."
@@ -200,8 +181,7 @@ def _empty_queue(roles: list[Any], *, filtered: bool) -> Empty:
         text = "No waiting handoff fits these filters."
         actions = [{"url": reverse("queue"), "label": "Show the whole queue"}]
         return Empty(icon="search", title="Nothing matches", text=text, actions=actions)
-    names = ", ".join(role.name for role in roles)
-    text = f"New work for {names} appears here by itself."
+    text = f"New work for {', '.join(roles)} appears here by itself."
     return Empty(icon="circle-check", title="All done", text=text, actions=[everything])
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
-from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -68,18 +66,17 @@ class Shell:
     def shortcuts_off(self) -> bool:
         return bool(self.request) and self.request.COOKIES.get(SHORTCUTS_COOKIE) == "off"  # type: ignore[union-attr]
 
-    @cached_property
-    def roles(self) -> list[Group]:
-        return my_roles(self.user)
+    @property
+    def roles(self) -> list[str]:
+        return list(self.user.roles.values())
 
     @property
     def take_next(self) -> bool:
         return bool(access.role_ids_of(self.user))
 
-    @cached_property
+    @property
     def tallies(self) -> inbox.Tallies:
-        visible = visible_to(self.user)
-        return inbox.tallies(self.user, visible, role_ids=access.role_ids_of(self.user), now=self.now)
+        return tallies_of(self.user, now=self.now)
 
     @property
     def mine(self) -> str:
@@ -123,9 +120,9 @@ def visible_to(user: Any) -> Any:
     return user._portal_visible.all()
 
 
-def my_roles(user: Any) -> list[Group]:
-    """The user's roles by name, read once per request."""
-    if not hasattr(user, "_portal_roles"):
-        user._portal_roles = list(access.roles_of(user))
-    roles: list[Group] = user._portal_roles
-    return roles
+def tallies_of(user: Any, *, now: datetime) -> inbox.Tallies:
+    """The counts of the user's work, read once per request."""
+    if not hasattr(user, "_portal_tallies"):
+        user._portal_tallies = inbox.tallies(user, queue=access.queue_of(user), work=access.work_of(user), now=now)
+    counted: inbox.Tallies = user._portal_tallies
+    return counted

@@ -51,6 +51,7 @@ def sprite() -> SafeString:
 
 
 @register.simple_tag
+@cache
 def icon(name: str, extra: str = "") -> SafeString:
     """A decorative icon of the sprite; the words beside it carry the meaning."""
     if name not in SPRITE:
@@ -61,14 +62,18 @@ def icon(name: str, extra: str = "") -> SafeString:
 @register.simple_tag(takes_context=True)
 def due(context: Context, handoff: Any) -> SafeString:
     """When the handoff (a row or the model) is due, in an icon and words that the browser keeps true."""
-    value = wording.due_of(handoff, now=_now(context))
-    mark = icon(value.icon)
+    return due_mark(handoff, now=_now(context))
+
+
+def due_mark(handoff: Any, *, now: datetime) -> SafeString:
+    """The same for Python that has no context."""
+    value = wording.due_of(handoff, now=now)
     if value.at is None:
-        return format_html('<span class="due" data-tone="{}">{}<span>{}</span></span>', value.tone, mark, value.words)
-    risk = "" if value.risk_at is None else format_html(' data-risk="{}"', _iso(value.risk_at))
+        mark = '<span class="due" data-tone="{}">{}<span>{}</span></span>'
+        return format_html(mark, value.tone, icon(value.icon), value.words)
     return format_html(
         '<span class="due" data-tone="{}"{}>{}<time datetime="{}" title="{}">{}</time></span>',
-        value.tone, risk, mark, _iso(value.at), _exact(value.at), value.words,
+        value.tone, _risk(value.risk_at), icon(value.icon), _iso(value.at), _exact(value.at), value.words,
     )  # fmt: skip
 
 
@@ -84,7 +89,12 @@ def state(handoff: Any) -> SafeString:
 @register.simple_tag(takes_context=True)
 def ago(context: Context, at: datetime) -> SafeString:
     """A relative time with the exact one on hover."""
-    words = wording.ago(at, now=_now(context))
+    return ago_mark(at, now=_now(context))
+
+
+def ago_mark(at: datetime, *, now: datetime) -> SafeString:
+    """The same for Python that has no context."""
+    words = wording.ago(at, now=now)
     return format_html('<time datetime="{}" title="{}" data-ago>{}</time>', _iso(at), _exact(at), words)
 
 
@@ -105,6 +115,7 @@ def avatar(person: Any) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def priority(name: str) -> SafeString:
     """How urgent a handoff is, in bars and a word."""
     return format_html('<span class="prio prio-{}">{}{}</span>', name, icon(PRIORITY_ICONS[name]), name)
@@ -113,6 +124,10 @@ def priority(name: str) -> SafeString:
 def _strokes(name: str) -> str:
     """What is inside an icon; how it is drawn is said once, in the stylesheet."""
     return lucide(name).partition(">")[2].removesuffix("</svg>")
+
+
+def _risk(at: datetime | None) -> SafeString | str:
+    return "" if at is None else format_html(' data-risk="{}"', _iso(at))
 
 
 def _now(context: Context) -> datetime:

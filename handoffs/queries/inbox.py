@@ -1,17 +1,18 @@
 """The lists that people work from: what waits for their roles, what they hold, and how much of it, in few queries."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, F, Q, QuerySet, Value
+from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import Concat, Trim
 
 from accounts.models import User
-from handoffs.choices import OPEN_STATES, PRIORITY_RANKS, Priority, State
+from handoffs.choices import PRIORITY_RANKS, Priority, State
 from handoffs.models import Handoff, Notification
+from handoffs.models.handoff import URGENCY
 
 PAGE_SIZE = 50
 MAX_PAGES = 20
@@ -20,7 +21,6 @@ WAITING_STATES = (State.PENDING, State.IN_PROGRESS, State.AWAITING_CONFIRMATION)
 """What waits for a person; a returned handoff waits for the automation."""
 
 _WORDS_BY_RANK = {rank: word for word, rank in PRIORITY_RANKS.items()}
-_LAST = datetime.max.replace(tzinfo=UTC)
 _NAME = Trim(Concat("holder__first_name", Value(" "), "holder__last_name", output_field=CharField()))
 _COLUMNS = (
     "id", "number", "summary", "headline", "state", "priority", "primary_trigger", "opened_at", "clock_started_at",
@@ -72,29 +72,28 @@ class Tallies:
     unread: int
 
 
-def waiting(handoffs: QuerySet[Handoff], role_ids: Iterable[int]) -> QuerySet[Handoff]:
-    """Of these handoffs, what waits for a person of the roles."""
-    return handoffs.filter(role__in=list(role_ids), state__in=WAITING_STATES)
+def waiting(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
+    """Of these handoffs, what waits for a person."""
+    return handoffs.filter(state__in=WAITING_STATES)
 
 
-def work_of(user: User, handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
-    """Of these handoffs, what the user holds or returned, and what came back to them first."""
-    return handoffs.filter(Q(holder=user) | Q(offered_to=user, state=State.PENDING), state__in=OPEN_STATES)
-
-
-def most_urgent(handoffs: QuerySet[Handoff], *, role_ids: Iterable[int] = (), page: int = 1) -> Listing:
+def most_urgent(handoffs: QuerySet[Handoff], *, role_ids: Sequence[int] = (), page: int = 1) -> Listing:
     """What is due first. With `role_ids`, each role's index is read in order instead of sorting all that is open."""
-    page = _bounded(page)
-    wanted = page * PAGE_SIZE + 1
-    parts = [handoffs.filter(role=role_id) for role_id in role_ids] or [handoffs]
-    found = [row for part in parts for row in _values(_by_due(part)[:wanted])]
-    return _listing(sorted(found, key=_urgency), page)
+    if role_ids:
+        first, *others = [
+            handoffs.filter(role=role_id).order_by(*URGENCY).values("pk")[: _bounded(page) * PAGE_SIZE + 1]
+            for role_id in role_ids
+        ]
+        handoffs = Handoff.objects.filter(pk__in=first.union(*others, all=True) if others else first)
+    return in_order(handoffs.order_by(*URGENCY), page=page)
 
 
 def in_order(handoffs: QuerySet[Handoff], *, page: int = 1) -> Listing:
     """A page of handoffs in the order that they come in."""
     page = _bounded(page)
-    return _listing(list(_values(handoffs[: page * PAGE_SIZE + 1])), page)
+    found = list(_values(handoffs[(page - 1) * PAGE_SIZE : page * PAGE_SIZE + 1]))
+    has_more = page < MAX_PAGES and len(found) > PAGE_SIZE
+    return Listing(rows=tuple(_row(values) for values in found[:PAGE_SIZE]), page=page, has_more=has_more)
 
 
 def capped_count(handoffs: QuerySet[Handoff]) -> int:
@@ -107,13 +106,12 @@ def opened_since(handoffs: QuerySet[Handoff], since: datetime) -> int:
     return capped_count(handoffs.filter(opened_at__gt=since))
 
 
-def tallies(user: User, handoffs: QuerySet[Handoff], *, role_ids: Iterable[int], now: datetime) -> Tallies:
-    """What of these handoffs waits for the roles, is overdue, is the user's; and what they have not read: one query."""
-    queue = waiting(handoffs, role_ids)
+def tallies(user: User, *, queue: QuerySet[Handoff], work: QuerySet[Handoff], now: datetime) -> Tallies:
+    """What waits in the user's queue, is overdue there, is their own work, and what they have not read: one query."""
     parts = [
-        _marked(queue, "waiting"),
-        _marked(queue.filter(due_at__lt=now), "overdue"),
-        _marked(work_of(user, handoffs), "mine"),
+        _marked(waiting(queue), "waiting"),
+        _marked(waiting(queue).filter(due_at__lt=now), "overdue"),
+        _marked(work, "mine"),
         _marked(Notification.objects.unread().filter(person=user), "unread"),
     ]
     marks = [mark for (mark,) in parts[0].union(*parts[1:], all=True)]
@@ -122,10 +120,6 @@ def tallies(user: User, handoffs: QuerySet[Handoff], *, role_ids: Iterable[int],
 
 def _marked(rows: QuerySet[Any], mark: str) -> Any:
     return rows.order_by().annotate(mark=Value(mark)).values_list("mark")[: COUNT_CAP + 1]
-
-
-def _by_due(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
-    return handoffs.order_by(F("due_at").asc(nulls_last=True), F("priority").desc(), "opened_at")
 
 
 def _values(handoffs: QuerySet[Handoff]) -> Any:
@@ -139,18 +133,8 @@ def _values(handoffs: QuerySet[Handoff]) -> Any:
     )
 
 
-def _urgency(row: dict[str, Any]) -> tuple[datetime, int, datetime]:
-    return (row["due_at"] or _LAST, -row["priority"], row["opened_at"])
-
-
 def _bounded(page: int) -> int:
     return min(max(page, 1), MAX_PAGES)
-
-
-def _listing(found: list[dict[str, Any]], page: int) -> Listing:
-    shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    has_more = page < MAX_PAGES and len(found) > page * PAGE_SIZE
-    return Listing(rows=tuple(_row(values) for values in shown), page=page, has_more=has_more)
 
 
 def _row(values: dict[str, Any]) -> Row:

@@ -3,7 +3,7 @@
 import pytest
 
 from handoffs import access
-from handoffs.choices import State
+from handoffs.choices import OPEN_STATES, State
 from handoffs.errors import NotThere
 from handoffs.models import Handoff
 from tests import factories
@@ -40,10 +40,37 @@ def test_who_lost_the_role_sees_no_more_than_what_they_decided(ann):
         access.handoff_for(fresh, other.pk)
 
 
+def test_the_queue_is_what_one_sees_of_what_ones_roles_have_open(ann, bob, lea, max_):
+    for wishes in (
+        {},
+        {"data": DEAR},
+        {"escalated": True},
+        {"accepted_by": ann},
+        {"returned": True},
+        {"resolved": True},
+    ):
+        HandoffFactory(**wishes)
+    for person in (ann, bob, lea, max_):
+        seen = access.handoffs_for(person).filter(role__in=person.roles, state__in=OPEN_STATES)
+        assert set(access.queue_of(person)) == set(seen)
+    assert (access.queue_of(ann).count(), access.queue_of(lea).count()) == (3, 1)
+
+
+def test_who_lost_the_role_has_neither_its_queue_nor_what_they_held_of_it(ann):
+    HandoffFactory(accepted_by=ann)
+    HandoffFactory(accepted_by=ann, resubmitted=True)
+    assert (access.queue_of(ann).count(), access.work_of(ann).count()) == (2, 2)
+    ann.groups.clear()
+    fresh = type(ann).objects.get(pk=ann.pk)
+    assert (access.queue_of(fresh).exists(), access.work_of(fresh).exists()) == (False, False)
+
+
 def test_who_left_sees_nothing(ann):
     HandoffFactory(resolved=True, accepted_by=ann)
+    HandoffFactory(accepted_by=ann)
     ann.is_active = False
-    assert not access.handoffs_for(ann).exists()
+    for seen in (access.handoffs_for, access.queue_of, access.work_of):
+        assert not seen(ann).exists()
 
 
 def test_an_automation_sees_the_workflows_of_its_token_and_no_others():
@@ -62,8 +89,10 @@ def test_an_automation_without_a_token_sees_nothing():
 
 def test_a_persons_token_narrows_what_they_see(ann):
     HandoffFactory()
+    HandoffFactory(accepted_by=ann)
     ann.workflow_scope = frozenset({"payroll"})
-    assert not access.handoffs_for(ann).exists()
+    for seen in (access.handoffs_for, access.queue_of, access.work_of):
+        assert not seen(ann).exists()
 
 
 def test_a_manager_sees_only_the_workflows_of_their_roles():

@@ -31,7 +31,7 @@ def test_every_figure_of_a_role_opens_its_handoffs(as_, lea):
     clerks = rows[CLERK]["load"]
     assert (clerks.open_count, clerks.overdue_count, clerks.at_risk_count) == (2, 1, 1)
     for figure, count in (("open_url", 2), ("overdue_url", 1), ("at_risk_url", 1)):
-        assert len(as_(lea).get(rows[CLERK][figure]).context["items"]) == count
+        assert len(as_(lea).get(rows[CLERK][figure]).context["rows"]) == count
     assert rows[ANALYST]["load"].open_count == 1
 
 
@@ -73,8 +73,8 @@ def test_the_sla_page_counts_what_was_met_and_opens_what_was_missed(as_, ann, le
     tables = {table["label"]: table["rows"] for table in as_(lea).get(SLA).context["tables"]}
     (row,) = tables["By role"]
     assert [(share["percent"], share["missed"]) for share in row["shares"]] == [("100.0 %", 0), ("50.0 %", 1)]
-    opened = as_(lea).get(row["shares"][1]["missed_url"]).context["items"]
-    assert [item["row"].id for item in opened] == [late.pk]
+    opened = as_(lea).get(row["shares"][1]["missed_url"]).context["rows"]
+    assert [row["id"] for row in opened] == [late.pk]
     assert len(tables["By workflow"]) == len(tables["By week"]) == 1
 
 
@@ -84,7 +84,7 @@ def test_what_the_clock_decided_before_anybody_accepted_counts_as_not_accepted_i
     (row,) = as_(lea).get(SLA).context["tables"][0]["rows"]
     accepted = row["shares"][0]
     assert (accepted["percent"], accepted["missed"]) == ("0.0 %", 1)
-    assert [item["row"].id for item in as_(lea).get(accepted["missed_url"]).context["items"]] == [handoff.pk]
+    assert [row["id"] for row in as_(lea).get(accepted["missed_url"]).context["rows"]] == [handoff.pk]
 
 
 @pytest.mark.parametrize(("address", "most"), [(TEAM, 18), (SLA, 16), (SENT, 12)])
