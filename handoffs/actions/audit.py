@@ -75,7 +75,7 @@ def note_many(told: Sequence[tuple[Handoff, Event, Mapping[str, Any]]], *, actor
     after = {handoff.pk: handoff for handoff, _, _ in told}.values()
     for handoff in after:
         handoff.version, handoff.updated_at = handoff.version + 1, now
-    gathering.insert_many(rows)
+    table_rows.insert(*rows)
     with connection.cursor() as cursor:
         columns = zip(*((one.pk, before[one.pk], one.audit_sequence, one.audit_digest) for one in after), strict=True)
         cursor.execute(_NOTE_MANY, [now, *map(list, columns)])

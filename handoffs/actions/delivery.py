@@ -19,7 +19,7 @@ from handoffs.actions.context import locked
 from handoffs.actions.lanes import Lanes, Result
 from handoffs.actions.outbox import BATCH_ROWS, LEASE, SWITCHED_OFF, Leased, lease
 from handoffs.choices import DeliveryState, Event, RecoveryState
-from handoffs.models import CLOCK, Delivery, DeliveryTry, Handoff, Recovery, gathering, rows
+from handoffs.models import CLOCK, Delivery, DeliveryTry, Handoff, Recovery, rows
 from handoffs.rules.deliveries import Exchange, Judgement, JudgementKind, judge
 
 __all__ = ["BATCH_ROWS", "LEASE", "Leased", "drain", "finish", "lease"]
@@ -140,7 +140,7 @@ def _finish_delivered(results: list[Result], now: datetime) -> None:
     mine = [(owned[leased.delivery_id], exchange) for leased, exchange in results if leased.delivery_id in owned]
     for delivery, _ in mine:
         delivery.attempts_made += 1
-    gathering.insert_many([_try_of(delivery, exchange, now) for delivery, exchange in mine])
+    rows.insert(*(_try_of(delivery, exchange, now) for delivery, exchange in mine))
     with connection.cursor() as cursor:
         cursor.execute(DELIVERED, [now, list(owned)])
     endpoints.note_try([d.endpoint_id for d, _ in mine if d.endpoint_id], went_well=True, now=now)
