@@ -32,6 +32,7 @@ from config import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTLE_SECONDS = 150
+ANSWER_SECONDS = 600
 OF_TESTS = frozenset(
     [
         *("DJANGO_SETTINGS_MODULE", "HANDOFFS_TEST_DIR", "SECRET_KEY"),
@@ -169,13 +170,47 @@ def verify(desk: Desk) -> list[str]:
         outcome = desk.manage(command)
         if outcome.returncode:
             found.append(f"{command}: {outcome.stderr.strip()[-1500:]}")
-    counted = desk.manage("shell", "-v", "0", "-c", _COUNT)
-    attempts, keys = json.loads(counted.stdout.strip().splitlines()[-1])
+    attempts, keys = told_by(desk, _COUNT)
     if attempts != keys or keys < len(desk.acknowledged):
         found.append(f"{len(desk.acknowledged)} reports acknowledged, {attempts} attempts with {keys} keys stored")
-    return found + _ledger(desk.folder / "invoices" / "ledger.sqlite3")
+    return [*found, *unanswered(desk), *_ledger(desk.folder / "invoices" / "ledger.sqlite3")]
 
 
+def told_by(desk: Desk, program: str) -> Any:
+    """What a program in the desk's shell prints as its last line."""
+    return json.loads(desk.manage("shell", "-v", "0", "-c", program).stdout.strip().splitlines()[-1])
+
+
+def unanswered(desk: Desk) -> list[str]:
+    """Decisions on the matcher's invoices that it did not carry out, or whose receipt the desk has not."""
+    with sqlite3.connect(desk.folder / "invoices" / "ledger.sqlite3") as books:
+        invoices = {number for (number,) in books.execute("SELECT number FROM invoices")}
+        paid = {number for (number,) in books.execute("SELECT number FROM payments WHERE reversed_at IS NULL")}
+        receipts = {(handoff, at): status for handoff, at, status in books.execute(_RECEIPTS)}
+    found = []
+    for number, handoff, at, outcome, state in told_by(desk, _DECIDED):
+        status = receipts.get((handoff, at))
+        if number not in invoices or (status is not None and state == status):
+            if status == "applied" and (outcome == "approve_and_pay") != (number in paid):
+                found.append(f"{number}: decided {outcome}, and {'paid' if number in paid else 'not paid'}")
+        else:
+            found.append(f"{number}: decided {outcome} at {at}, carried out {status}, known as {state}")
+    return found
+
+
+_RECEIPTS = "SELECT handoff_id, decided_at, status FROM receipts"
+_DECIDED = """
+import json
+from datetime import UTC
+from handoffs.models import Recovery
+latest = Recovery.objects.filter(handoff__workflow__key="invoice-matching", handoff__state="resolved")
+latest = latest.order_by("handoff", "-decision__decided_at", "-created_at").distinct("handoff")
+said = latest.values_list("handoff__case__reference", "handoff", "decision__decided_at", "decision__outcome", "state")
+print(json.dumps([
+    [number, str(handoff), at.astimezone(UTC).isoformat(timespec="microseconds"), outcome, state]
+    for number, handoff, at, outcome, state in said
+]))
+"""
 _COUNT = """
 import json
 from handoffs.models import Attempt
@@ -236,6 +271,14 @@ def _wait(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.5)
 
 
+def _wait_for_answers(desk: Desk) -> None:
+    """Let what was struck come to an end: a message that met a dead receiver is tried again after minutes."""
+    until = time.monotonic() + ANSWER_SECONDS
+    time.sleep(SETTLE_SECONDS / 2)
+    while unanswered(desk) and time.monotonic() < until:
+        time.sleep(15)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=60)
@@ -260,7 +303,7 @@ def main() -> None:
         worker.join(timeout=30)
     print("blows:", dict(blows), "\nanswers:", dict(desk.told), flush=True)
     _wait(lambda: desk.ask("GET", "/readyz", "")[0] == 200, SETTLE_SECONDS)
-    time.sleep(SETTLE_SECONDS / 2)
+    _wait_for_answers(desk)
     problems = verify(desk)
     desk.stop()
     if not problems:
