@@ -86,6 +86,7 @@ class ApiToken(models.Model):
     objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "API token"
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:

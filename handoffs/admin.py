@@ -3,7 +3,8 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
@@ -24,6 +25,8 @@ from handoffs.models import (
     Workflow,
 )
 
+admin.site.index_title = "Administration"
+
 
 class ReadOnly(admin.ModelAdmin):
     """Rows that only actions write: here they are looked at."""
@@ -36,6 +39,16 @@ class ReadOnly(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class OfHandoff(ReadOnly):
+    """Rows whose history is on the trail of their handoff."""
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is None:
+            return super().history_view(request, object_id, extra_context)
+        return redirect("admin:handoffs_handoff_history", row.handoff_id)
 
 
 class ReadOnlyInline(admin.TabularInline):
@@ -75,6 +88,11 @@ class EndpointAdmin(SimpleHistoryAdmin):
     list_filter = ("workflow",)
     readonly_fields = ("created_at",)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "url":
+            kwargs["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
         if not change:
             obj.created_at = timezone.now()
@@ -108,9 +126,12 @@ class AbsenceAdmin(SimpleHistoryAdmin):
 
 
 @admin.register(PolicyVersion)
-class PolicyVersionAdmin(ReadOnly):
+class PolicyVersionAdmin(SimpleHistoryAdmin, ReadOnly):
+    """Every version with its document; policies are tuned in the portal."""
+
     list_display = ("workflow", "number", "status", "published_at", "published_by", "publish_reason")
     list_filter = ("workflow", "status")
+    history_list_display = ("status", "publish_reason")
 
 
 class DecisionInline(ReadOnlyInline):
@@ -158,7 +179,7 @@ class DeliveryTryInline(ReadOnlyInline):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly):
+class DeliveryAdmin(OfHandoff):
     list_display = ("event_type", "handoff", "url", "state", "attempts_made", "next_attempt_at", "parked_reason")
     list_filter = ("state", "event_type")
     list_select_related = ("handoff",)
@@ -167,7 +188,7 @@ class DeliveryAdmin(ReadOnly):
 
 
 @admin.register(Recovery)
-class RecoveryAdmin(ReadOnly):
+class RecoveryAdmin(OfHandoff):
     list_display = ("handoff", "action", "state", "automation", "created_at", "delivered_at", "received_at")
     list_filter = ("state", "action")
     list_select_related = ("handoff", "automation")

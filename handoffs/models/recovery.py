@@ -40,6 +40,7 @@ class Recovery(models.Model):
     not_needed_at = models.DateTimeField(null=True, help_text="The automation said that it had not needed a person")
 
     class Meta:
+        verbose_name_plural = "recoveries"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["decision", "automation", "callback_url", "correlation_id"], name="one_recovery_per_caller"
@@ -109,6 +110,7 @@ class Delivery(models.Model):
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "deliveries"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["handoff", "sequence", "url", "recovery", "correlation_id"],

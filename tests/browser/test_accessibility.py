@@ -130,6 +130,12 @@ def test_what_managers_read_of_the_past(look: Look, lea: User) -> None:
     assert_nothing(audit.found)
 
 
+def test_the_front_of_the_administration(look: Look, otto: User) -> None:
+    audit = look(otto)
+    audit.visit("/admin/")
+    assert_nothing(audit.found)
+
+
 CASES: dict[str, dict[str, Any]] = {
     "pending": {},
     "overdue": {"overdue": True},
