@@ -2,11 +2,14 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import django_rq
 from django.db import transaction
 from redis.exceptions import RedisError
+
+from handoffs.models import gathering
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +25,12 @@ _silent_until = 0.0
 
 
 def ring_after_commit(job: str) -> None:
-    """Once this transaction is committed, wake a worker for `job` (a dotted name)."""
-    transaction.on_commit(partial(ring, job), robust=True)
+    """Once this transaction is committed, wake a worker for `job` (a dotted name); once for all that is gathered."""
+    gathering.together(f"ring {job}", job, _ring_after_commit)
+
+
+def _ring_after_commit(jobs: Sequence[str]) -> None:
+    transaction.on_commit(partial(ring, jobs[0]), robust=True)
 
 
 def ring(job: str) -> bool:

@@ -16,7 +16,7 @@ from handoffs.choices import PRIORITY_RANKS, Mode, Verdict, WebhookType
 from handoffs.errors import Invalid, KeyReused, Mistake, PolicyNotPublished
 from handoffs.models import Actor, Attempt, Case, Document, Handoff, Workflow, rows
 from handoffs.models.fields import new_id
-from handoffs.queries import representation, team
+from handoffs.queries import lookups, representation, team
 from handoffs.queries.failures import history_of
 from handoffs.queries.policies import policy_of
 from handoffs.rules import outages
@@ -50,19 +50,25 @@ def receive(report: AttemptReport, *, automation: User, now: datetime) -> Answer
 
 @transaction.atomic(durable=True)
 def _receive(report: AttemptReport, *, automation: User, now: datetime) -> Answer:
-    workflow = access.workflow_for(automation, report.workflow)
-    if workflow.live_version_id is None:
-        raise PolicyNotPublished(f"{workflow.key} has no published policy yet, so nothing can be judged by it.")
-    if report.callback_url:
-        check_callback_url(report.callback_url, workflow.allowed_hosts)
+    workflow = workflow_of(report, automation=automation)
     case = _locked_case(workflow, report.reference, now)
     if case.attempts_count == 1:
-        return _answered(_visit(report, automation, workflow, case, now))
+        return _answered(visit_of(report, automation, workflow, case, now))
     first = _first_with_key(report, automation)
     if first is not None:
         _uncount(case)
         return _replayed(first, report)
-    return _answered(_visit(report, automation, workflow, case, now))
+    return _answered(visit_of(report, automation, workflow, case, now))
+
+
+def workflow_of(report: AttemptReport, *, automation: User) -> Workflow:
+    """The workflow that the report is for. Raises NotThere, PolicyNotPublished, or Invalid for the callback URL."""
+    workflow = lookups.once(("workflow", report.workflow), lambda: access.workflow_for(automation, report.workflow))
+    if workflow.live_version_id is None:
+        raise PolicyNotPublished(f"{workflow.key} has no published policy yet, so nothing can be judged by it.")
+    if report.callback_url:
+        check_callback_url(report.callback_url, workflow.allowed_hosts)
+    return workflow
 
 
 def _answered(visit: Visit) -> Answer:
@@ -112,7 +118,8 @@ def _replayed(first: Attempt | None, report: AttemptReport) -> Answer:
     return Answer(status=first.answer_status, body=first.answer)
 
 
-def _visit(report: AttemptReport, automation: User, workflow: Workflow, case: Case, now: datetime) -> Visit:
+def visit_of(report: AttemptReport, automation: User, workflow: Workflow, case: Case, now: datetime) -> Visit:
+    """The report with what is looked up for it. Raises Invalid for a document that is not there."""
     assert workflow.live_version_id is not None
     policy = policy_of(workflow.live_version_id)
     return Visit(
@@ -134,7 +141,7 @@ def _on_taken_case(visit: Visit, handoff: Handoff) -> Answer:
     """What is open without effect keeps nobody waiting, and gives way to a handoff that has one."""
     if handoff.has_effect:
         return on_open_handoff(visit, handoff)
-    evaluation = evaluate(visit.report.facts(), visit.policy, visit.history, at=visit.now)
+    evaluation = judged(visit)
     if evaluation.opens_shadow and handoff.mode == Mode.SHADOW:
         return shadow.report_again(visit, handoff, evaluation)
     if evaluation.opens_handoff:
@@ -143,9 +150,18 @@ def _on_taken_case(visit: Visit, handoff: Handoff) -> Answer:
     return _not_opened(visit, evaluation)
 
 
+def judged(visit: Visit) -> Evaluation:
+    """What the live policy says to the report."""
+    return evaluate(visit.report.facts(), visit.policy, visit.history, at=visit.now)
+
+
 def _on_free_case(visit: Visit) -> Answer:
-    evaluation = evaluate(visit.report.facts(), visit.policy, visit.history, at=visit.now)
-    if evaluation.opens_shadow and not _mistakes(visit):  # an automation that goes on is not refused for its context
+    return on_free_case(visit, judged(visit))
+
+
+def on_free_case(visit: Visit, evaluation: Evaluation) -> Answer:
+    """Do what the policy says where no handoff is open for the case, whose row the caller has locked."""
+    if evaluation.opens_shadow and not mistakes_of(visit):  # an automation that goes on is not refused for its context
         return _beside(visit, evaluation)
     if evaluation.opens_handoff:
         return _on_outage(visit, evaluation) if evaluation.is_outage else _open(visit, evaluation)
@@ -234,7 +250,7 @@ def _new_handoff(visit: Visit, evaluation: Evaluation, case: Case) -> tuple[Hand
     """The handoff, not stored yet and without its package, and whether anybody can work for its role now."""
     assert evaluation.primary is not None
     assert evaluation.routing is not None
-    role, is_staffed, number = team.role_to_open_for(evaluation.routing.role, now=visit.now)
+    role, is_staffed, number = visit.opening or team.role_to_open_for(evaluation.routing.role, now=visit.now)
     handoff = Handoff(
         number=number,
         workflow=visit.workflow,
@@ -261,14 +277,15 @@ def _why(evaluation: Evaluation) -> dict[str, Any]:
 
 def _require_context(visit: Visit) -> None:
     """Raises ContextInvalid naming every required field and document that is not there."""
-    mistakes = _mistakes(visit)
+    mistakes = mistakes_of(visit)
     if mistakes:
         raise ContextInvalid(
             "A person is needed, but could not decide with this. Add what is missing.", mistakes=mistakes
         )
 
 
-def _mistakes(visit: Visit) -> list[Mistake]:
+def mistakes_of(visit: Visit) -> list[Mistake]:
+    """What the policy requires for a handoff and the report lacks."""
     mistakes = [
         Mistake(pointer="/" + path.replace(".", "/"), detail="The policy requires this field for a handoff.")
         for path in packages.missing(visit.policy, visit.names)

@@ -12,6 +12,7 @@ from handoffs.actions import context
 from handoffs.choices import Verdict
 from handoffs.models import Attempt, Case, Document, Handoff, Workflow
 from handoffs.queries import representation
+from handoffs.queries.team import Opening
 from handoffs.rules import package as packages
 from handoffs.rules.evaluate import Evaluation
 from handoffs.rules.facts import AttemptFacts, FailureHistory
@@ -76,6 +77,7 @@ class Visit:
     now: datetime
     documents: list[Document]
     history: FailureHistory
+    opening: Opening | None = None
     evaluation: Evaluation | None = None
     attempt: Attempt | None = None
 

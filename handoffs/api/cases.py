@@ -9,7 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from handoffs import access
-from handoffs.actions import intake
+from handoffs.actions import batches, intake
+from handoffs.actions.reports import Answer, AttemptReport
 from handoffs.api import examples, problems
 from handoffs.api.endpoint import Endpoint, body_of, caller, tagged
 from handoffs.api.openapi import PAGING, one_object, operation
@@ -85,16 +86,17 @@ class Batch(Endpoint):
         description="One result each, in order: what the attempt alone would have been answered, or its problem.",
     )
     def post(self, request: Request) -> Response:
-        body = body_of(request, BATCH_SHAPE)
-        return Response({"results": [self._result(item) for item in body["attempts"]]})
+        items = [self._read(item) for item in body_of(request, BATCH_SHAPE)["attempts"]]
+        reports = [item for item in items if isinstance(item, AttemptReport)]
+        told = iter(batches.receive_many(reports, automation=caller(request), now=self.now))
+        results = (next(told) if isinstance(item, AttemptReport) else item for item in items)
+        return Response({"results": [_result(one) for one in results]})
 
-    def _result(self, item: Any) -> dict[str, Any]:
+    def _read(self, item: Any) -> AttemptReport | DeskError:
         try:
-            answer = intake.receive(item_of(item, now=self.now), automation=caller(self.request), now=self.now)
-        except DeskError as error:
-            problem = problems.of(error)
-            return {"status": problem["status"], "answer": None, "problem": problem}
-        return {"status": answer.status, "answer": answer.body, "problem": None}
+            return item_of(item, now=self.now)
+        except DeskError as mistake:
+            return mistake
 
 
 class OneCase(Endpoint):
@@ -106,6 +108,13 @@ class OneCase(Endpoint):
         case = access.case_for(user, workflow, reference)
         visible = access.handoffs_for(user)
         return tagged(request, attempts.case_json(case, visible=visible, with_data=user.is_automation))
+
+
+def _result(one: Answer | DeskError) -> dict[str, Any]:
+    if isinstance(one, DeskError):
+        problem = problems.of(one)
+        return {"status": problem["status"], "answer": None, "problem": problem}
+    return {"status": one.status, "answer": one.body, "problem": None}
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -28,6 +28,16 @@ def insert_new(rows: Sequence[models.Model]) -> None:
         records.insert(rows, once_only=True)
 
 
+def insert_missing(rows: Sequence[models.Model]) -> frozenset[Any]:
+    """The same now and in this order, whoever gathers; returns the keys of those that were not there yet."""
+    made: list[Any] = []
+    for sql, values in records.insertions(rows, "ON CONFLICT DO NOTHING RETURNING id"):
+        with records.prepared() as cursor:
+            cursor.execute(sql, [values])
+            made += cursor.fetchall()
+    return frozenset(key for (key,) in made)
+
+
 def update_and_insert(
     row: models.Model, columns: tuple[str, ...], *, where: str, params: Sequence[Any], rows: Sequence[models.Model]
 ) -> bool:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from handoffs.models import Absence, Handoff, NotificationChannel, PolicyVersion
+from handoffs.models import Absence, Handoff, NotificationChannel, PolicyVersion, records
 from handoffs.queries import lookups
 
 MANAGER_PERMISSION = "manage_workflow"
@@ -22,6 +22,12 @@ STAFFED = """EXISTS (
     )
 )"""
 """Whether anybody of `available` has the role of a row of auth_group, in SQL. Wants `now` twice."""
+_ROLES_TO_OPEN_FOR = f"""
+SELECT auth_group.id, name, {STAFFED}, nextval('handoff_number')
+FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, place) JOIN auth_group USING (name) ORDER BY place
+"""  # noqa: S608
+Opening = tuple[Group, bool, int]
+"""The role that a new handoff is for, whether anybody can work for it now, and the handoff's number."""
 
 
 def people() -> QuerySet[User]:
@@ -72,19 +78,19 @@ def _is_staffed(role_id: int, now: datetime) -> bool:
         return any(staffed for (staffed,) in cursor.fetchall())
 
 
-def role_to_open_for(name: str, *, now: datetime) -> tuple[Group, bool, int]:
-    """All that opening a handoff looks up: the role, whether anybody can work for it now, the handoff's number.
+def role_to_open_for(name: str, *, now: datetime) -> Opening:
+    """All that opening a handoff looks up. Raises Group.DoesNotExist."""
+    return roles_to_open_for([name], now=now)[0]
 
-    Raises Group.DoesNotExist.
-    """
-    sql = f"SELECT id, {STAFFED}, nextval('handoff_number') FROM auth_group WHERE name = %s"  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [now, now, name])
-        found = cursor.fetchone()
-    if found is None:
-        raise Group.DoesNotExist(f"There is no role {name!r}.")
-    role_id, staffed, number = found
-    return Group(pk=role_id, name=name), staffed, number
+
+def roles_to_open_for(names: Sequence[str], *, now: datetime) -> list[Opening]:
+    """The same for many handoffs, one for each name. Raises Group.DoesNotExist."""
+    with records.prepared() as cursor:
+        cursor.execute(_ROLES_TO_OPEN_FOR, [now, now, list(names)])
+        found = cursor.fetchall()
+    if len(found) < len(names):
+        raise Group.DoesNotExist(f"One of these roles is not there: {sorted(set(names))}.")
+    return [(Group(pk=role_id, name=name), staffed, number) for role_id, name, staffed, number in found]
 
 
 def role_called(name: str) -> Group:

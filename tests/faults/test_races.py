@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from handoffs.actions import context, decisions, delivery, escalation, intake, lifecycle, receipts
+from handoffs.actions import batches, context, decisions, delivery, escalation, intake, lifecycle, receipts
 from handoffs.actions.context import locked
 from handoffs.choices import DecidedBy, ReceiptStatus, State
 from handoffs.errors import AlreadyAccepted, DeadlinePassed, KeyReused, NotAllowed, NotHolder, WrongState
@@ -20,6 +20,7 @@ from handoffs.rules.canonical import canonical_dumps
 from handoffs.rules.deliveries import Exchange
 from tests.factories import CLERK, HandoffFactory, PersonFactory, matcher, post, report, workflow
 from tests.faults.crowd import at_once
+from tests.policies import invoice_matching
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DONE = Exchange(status=200)
@@ -132,6 +133,16 @@ def test_a_reopening_and_a_new_report_leave_one_open_handoff(lea):
             ]
         )
         assert Handoff.objects.open().filter(case=old.case).count() == 1
+
+
+def test_batches_of_the_same_cases_in_any_order_open_one_handoff_for_each():
+    workflow(context={**invoice_matching()["context"], "require": {"fields": ["data.amount"]}})
+    reports = [report(reference=f"R-{number}", document_ids=()) for number in range(30)]
+    orders = [reports, reports[::-1], reports[10:] + reports[:10], reports[::2]]
+    told = at_once([partial(batches.receive_many, each, automation=matcher(), now=timezone.now()) for each in orders])
+    verdicts = Counter(str(answer.body["verdict"]) for answers in told for answer in answers)
+    assert verdicts == {"handoff": 30, "wait": 75}
+    assert (Case.objects.count(), Attempt.objects.count(), Handoff.objects.count()) == (30, 105, 30)
 
 
 # --- the clock ------------------------------------------------------------------------------------------------------
