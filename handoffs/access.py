@@ -16,6 +16,7 @@ from handoffs.models import (
     Notification,
     PolicyVersion,
     Replay,
+    SavedView,
     SecondLook,
     Workflow,
     rows,
@@ -145,6 +146,19 @@ def _sees(user: User, handoff: Handoff) -> bool:
     reviews = user.is_active and not user.is_automation
     was_routed = reviews and not may_tell and not user.role_ids.isdisjoint(handoff.routed_role_ids)
     return was_routed or manages(user, handoff) or handoffs_for(user).filter(pk=handoff.pk).exists()
+
+
+def saved_views_for(user: User) -> QuerySet[SavedView]:
+    """The user's own saved views of lists, by name."""
+    return SavedView.objects.filter(person=user)
+
+
+def saved_view_for(user: User, view_id: int) -> SavedView:
+    """One of them. Raises NotThere."""
+    view = saved_views_for(user).filter(pk=view_id).select_related("person").first()
+    if view is None:
+        raise NotThere("There is no such view of yours.")
+    return view
 
 
 def document_for(user: User, document_id: uuid.UUID | str) -> Document:

@@ -322,3 +322,10 @@ class ImportState(Labelled):
     IMPORTING = "importing"
     DONE = "done"
     FAILED = "failed"
+
+
+class ListPage(Labelled):
+    """The lists of the portal whose filters a person may save under a name."""
+
+    QUEUE = "queue"
+    CASES = "cases"

@@ -118,16 +118,22 @@ def _mentions(word: str) -> Q:
     return found | Q(number=int(number)) if number.isdecimal() and len(number) <= 15 else found
 
 
-def applied(request: Any, query: QueryDict, handoffs: QuerySet[Handoff]) -> tuple[dict[str, Any], QuerySet[Handoff]]:
-    """What an address chooses of the filters, and what that leaves; blanks and what cannot be read filter nothing.
+def applied(request: Any, query: QueryDict, handoffs: QuerySet[Handoff]) -> tuple[str, QuerySet[Handoff]]:
+    """The part of an address that the filters read, always in one order, and what that leaves of the handoffs.
 
-    An address that names no filter costs nothing: making the form takes longer than the rest of a page.
+    Blanks and what cannot be read filter nothing. An address that names no filter costs nothing: making the form takes
+    longer than the rest of a page.
     """
     asked = QueryDict(mutable=True)
     for name in HandoffFilter.base_filters:
-        asked.setlist(name, [value for value in query.getlist(name) if value])
-    if not any(values for _, values in asked.lists()):
-        return {}, handoffs
+        values = [value for value in query.getlist(name) if value]
+        if values:
+            asked.setlist(name, sorted(set(values)) if name == "state" else values[-1:])
+    if not asked:
+        return "", handoffs
     filterset = HandoffFilter(asked, queryset=handoffs, request=request)
     found = filterset.qs
-    return {name: value for name, value in filterset.form.cleaned_data.items() if value not in (None, "", [])}, found
+    for name in list(asked):
+        if filterset.form.cleaned_data.get(name) in (None, "", []):
+            del asked[name]
+    return asked.urlencode(), found

@@ -12,6 +12,7 @@ from handoffs.models.notification import Absence, Message, NoticeSettings, Notif
 from handoffs.models.recovery import Delivery, DeliveryTry, Recovery, SweepHeartbeat
 from handoffs.models.replay import Replay, ReplayChunk, ReplayedAttempt
 from handoffs.models.rollout import CandidateResult, CandidateRun, SecondLook, ShadowProposal
+from handoffs.models.saved_view import SavedView
 from handoffs.models.workflow import Endpoint, PolicyVersion, Workflow
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Replay",
     "ReplayChunk",
     "ReplayedAttempt",
+    "SavedView",
     "SecondLook",
     "ShadowProposal",
     "SweepHeartbeat",

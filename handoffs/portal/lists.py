@@ -5,16 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from handoffs import access
-from handoffs.choices import Pattern, State
+from handoffs.choices import ListPage, Pattern, State
 from handoffs.filters import applied
 from handoffs.portal.doors import page
 from handoffs.portal.rows import rows_of
+from handoffs.portal.saved_views import Views, views_of
 from handoffs.portal.shell import tallies_of, visible_to
 from handoffs.portal.wording import capped
 from handoffs.queries import inbox
@@ -37,20 +38,23 @@ def queue(request: HttpRequest) -> HttpResponse:
     """What waits for the reader's roles, due first."""
     now = timezone.now()
     roles = _roles(request)
-    filters, found = applied(request, request.GET, _queue_of(request))
+    query, found = applied(request, request.GET, _queue_of(request))
+    views = views_of(request, ListPage.QUEUE, query=query)
+    if not request.GET and views.default_url:
+        return redirect(views.default_url)
     chosen = [pk for pk, name in roles.items() if name in request.GET.getlist("role")] or list(roles)
     listing = inbox.most_urgent(found, role_ids=chosen, page=_page_number(request)) if roles else _nothing()
-    count = capped(inbox.capped_count(found) if filters else tallies_of(request.user, now=now).waiting)
+    count = capped(inbox.capped_count(found) if query else tallies_of(request.user, now=now).waiting)
     page_values = {
         "title": "Queue",
         "count": f"{count} waiting" if listing.rows else "",
         "take_next": bool(roles),
         "scope": [(name, request.GET[name]) for name in ("workflow", "role") if request.GET.get(name)],
         "bulk": True,
-        "filters": _controls(request, QUEUE_STATES, roles=list(roles.values())),
-        "empty": _empty_queue(list(roles.values()), filtered=bool(filters)),
+        "filters": _controls(request, views, QUEUE_STATES, roles=list(roles.values())),
+        "empty": _empty_queue(list(roles.values()), views),
     }
-    return _list(request, listing, page_values, filtered=bool(filters), now=now, news=_news(request, 0, now))
+    return _list(request, listing, page_values, views=views, now=now, news=_news(request, 0, now))
 
 
 @page
@@ -77,7 +81,7 @@ def mine(request: HttpRequest) -> HttpResponse:
         "take_next": bool(_roles(request)),
         "empty": Empty(icon="user-check", title="You hold nothing", text=text, actions=actions),
     }
-    return _list(request, listing, page_values, filtered=False, now=now)
+    return _list(request, listing, page_values, now=now)
 
 
 @page
@@ -85,16 +89,19 @@ def cases(request: HttpRequest) -> HttpResponse:
     """Every handoff that the reader may see, open or not, newest change first."""
     now = timezone.now()
     visible = visible_to(request.user).order_by("-updated_at")
-    filters, found = applied(request, request.GET, visible)
+    query, found = applied(request, request.GET, visible)
+    views = views_of(request, ListPage.CASES, query=query)
+    if not request.GET and views.default_url:
+        return redirect(views.default_url)
     listing = inbox.in_order(found, page=_page_number(request))
     roles = sorted({*_roles(request).values()} | set(request.GET.getlist("role")) - {""})
     page_values = {
         "title": "All cases",
         "count": "",
-        "filters": _controls(request, tuple(State), roles=roles),
-        "empty": _empty_cases(request, filtered=bool(filters)),
+        "filters": _controls(request, views, tuple(State), roles=roles),
+        "empty": _empty_cases(request, views),
     }
-    return _list(request, listing, page_values, filtered=bool(filters), now=now)
+    return _list(request, listing, page_values, views=views, now=now)
 
 
 def _roles(request: HttpRequest) -> dict[int, str]:
@@ -114,20 +121,27 @@ def _list(
     listing: inbox.Listing,
     values: dict[str, Any],
     *,
-    filtered: bool,
     now: datetime,
+    views: Views | None = None,
     news: dict[str, Any] | None = None,
 ) -> HttpResponse:
     size = inbox.PAGE_SIZE
     older = _with(request, page=listing.page + 1) if listing.has_more else ""
     newer = _with(request, page=None) if listing.page > 1 else ""
-    shown = {"size": size, "older": older, "newer": newer, "filtered": filtered, **values}
+    shown = {"size": size, "older": older, "newer": newer, **_cleared(views), **values}
     rows = rows_of(listing, request.user, now=now)
-    return render(request, "list.html", {"page": shown, "rows": rows, "news": news, "now": now})
+    return render(request, "list.html", {"page": shown, "rows": rows, "views": views, "news": news, "now": now})
 
 
-def _controls(request: HttpRequest, states: tuple[State, ...], *, roles: list[str]) -> list[dict[str, Any]]:
-    """The filter bar: selects, a switch, and what the search box of the shell set."""
+def _cleared(views: Views | None) -> dict[str, Any]:
+    """Whether anything is filtered away, and where all of it is shown again."""
+    return {"filtered": bool(views and views.query), "clear_url": views.everything_url if views else ""}
+
+
+def _controls(
+    request: HttpRequest, views: Views, states: tuple[State, ...], *, roles: list[str]
+) -> list[dict[str, Any]]:
+    """The filter bar: selects, a switch, what the search box of the shell set, and not to open the default view."""
     workflows = access.workflows_for(request.user).order_by("title").values_list("key", "title")  # type: ignore[arg-type]
     controls = [
         _select(request, "role", "Role", [(name, name) for name in roles]),
@@ -136,8 +150,8 @@ def _controls(request: HttpRequest, states: tuple[State, ...], *, roles: list[st
         _select(request, "pattern", "Pattern", Pattern.choices()),
         {"name": "overdue", "label": "Overdue", "flag": True, "chosen": request.GET.get("overdue") == "true"},
     ]
-    search = request.GET.get("search", "")
-    return [*controls, {"name": "search", "value": search}] if search else controls
+    hidden = {"search": request.GET.get("search", ""), "view": "all" if views.default_url else ""}
+    return [*controls, *({"name": name, "value": value} for name, value in hidden.items() if value)]
 
 
 def _select(request: HttpRequest, name: str, label: str, choices: list[tuple[str, str]]) -> dict[str, Any]:
@@ -172,22 +186,22 @@ def _nothing() -> inbox.Listing:
     return inbox.Listing(rows=(), page=1, has_more=False)
 
 
-def _empty_queue(roles: list[str], *, filtered: bool) -> Empty:
+def _empty_queue(roles: list[str], views: Views) -> Empty:
     everything = {"url": reverse("cases"), "label": "All cases"}
     if not roles:
         text = "Work is routed to roles, and you have none. An administrator can give you one."
         return Empty(icon="lock", title="No role yet", text=text, actions=[everything])
-    if filtered:
+    if views.query:
         text = "No waiting handoff fits these filters."
-        actions = [{"url": reverse("queue"), "label": "Show the whole queue"}]
+        actions = [{"url": views.everything_url, "label": "Show the whole queue"}]
         return Empty(icon="search", title="Nothing matches", text=text, actions=actions)
     text = f"New work for {', '.join(roles)} appears here by itself."
     return Empty(icon="circle-check", title="All done", text=text, actions=[everything])
 
 
-def _empty_cases(request: HttpRequest, *, filtered: bool) -> Empty:
-    if filtered:
-        actions = [{"url": reverse("cases"), "label": "Show all cases"}]
+def _empty_cases(request: HttpRequest, views: Views) -> Empty:
+    if views.query:
+        actions = [{"url": views.everything_url, "label": "Show all cases"}]
         words = request.GET.get("search", "")
         text = f"No case that you may see {f'mentions “{words}”' if words else 'fits these filters'}."
         return Empty(icon="search", title="Nothing found", text=text, actions=actions)

@@ -36,6 +36,7 @@ urlpatterns = [
     path("handoffs/<uuid:handoff_id>/", include(handoff)),
     path("policies/", include("handoffs.portal.policies.urls")),
     path("replays/", include("handoffs.portal.replays_urls")),
+    path("", include("handoffs.portal.saved_view_urls")),
     path("", include("handoffs.portal.notice_urls")),
     path("", include("handoffs.portal.metrics_urls")),
     path("", include("handoffs.portal.team_urls")),
