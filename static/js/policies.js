@@ -52,6 +52,13 @@ function mark() {
   }
 }
 
+// On a narrow screen the sections stand in one line that scrolls: the one that is open is brought into view.
+function showSection() {
+  const nav = document.querySelector(".sections");
+  const here = nav?.querySelector("[aria-current]");
+  if (here) nav.scrollLeft = here.offsetLeft - nav.offsetLeft - 40;
+}
+
 document.addEventListener("input", (event) => {
   if (!event.target.closest("[data-editor]")) return;
   dirty = true;
@@ -74,7 +81,9 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "problems" || event.detail.elt?.id === "problems") return mark();
   dirty = restore() || Boolean(document.querySelector("#editor [data-unsaved]"));
+  showSection();
 });
 addEventListener("beforeunload", (event) => {
   if (dirty) event.preventDefault();
 });
+showSection();

@@ -146,7 +146,7 @@ def test_nobody_else_can_press(as_):
 def test_the_list_shows_each_workflow_with_its_stage(as_):
     workflow(rollout={"percent": 10, "limits": LIMITS})
     said = text_of(as_(lea()).get("/rollout/"))
-    assert "Invoice matching live for 10 % of the cases override rate above 25 %" in said
+    assert "Invoice matching live for 10 % of the cases steps back by itself at override rate above 25 %" in said
     assert as_(ann()).get("/rollout/").status_code == 403
 
 
