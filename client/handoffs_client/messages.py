@@ -158,6 +158,12 @@ class Handoff:
     def is_open(self) -> bool:
         return self.state in OPEN_STATES
 
+    @property
+    def told_to(self) -> str | None:
+        """The `correlation_id` of the run that a webhook spoke to; None where all runs of this automation are meant,
+        as where it was asked for."""
+        return self.correlation_id if "correlation_id" in self.all else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:

@@ -17,6 +17,7 @@ from handoffs_client.errors import DeskError, NotDecided
 from handoffs_client.messages import Answer, Attempt, Decision, Handoff, UndoStep
 
 NOTHING_TO_UNDO = "There was nothing to undo"
+ALL_UNDONE = "Everything was undone"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,13 +138,20 @@ def settle(desk: Desk, handoff: Handoff, *, undo: Callable[[UndoStep], object]) 
     A decision that rolls back has `undo` called with each step, the last first, and each step gets a receipt of its
     own: what was undone before a crash, or before a step that failed, is not undone again. Any other decision needs
     nothing. What `undo` raises is told to the desk as a failure of its step, and raised.
+
+    Runs of this automation on the same case that did nothing are answered for too: a webhook speaks to one run, and
+    only that one is; a handoff that was asked for lists the steps of all runs, and after them all are.
     """
     decision = handoff.decision
     steps = decision.undo if decision and decision.rolls_back else ()
     for step in steps:
         _undo(desk, handoff, step, undo)
-    if not steps:
+    if decision is None or not decision.rolls_back:
         carry_out(desk, handoff, lambda decision: NOTHING_TO_UNDO)
+    elif not steps:
+        desk.receipt(handoff, "rolled_back", NOTHING_TO_UNDO, correlation_id=handoff.told_to)
+    elif handoff.told_to is None:
+        desk.receipt(handoff, "rolled_back", ALL_UNDONE)
     return bool(steps)
 
 

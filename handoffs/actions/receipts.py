@@ -14,11 +14,11 @@ from handoffs.choices import RECEIVED_STATES, Event, Mode, NoticeKind, OnFailure
 from handoffs.errors import AlreadyReceived, DigestMismatch, NotPossibleNow
 from handoffs.models import CLOCK, Actor, Handoff, Recovery
 from handoffs.queries.policies import policy_of
-from handoffs.queries.representation import package_of
+from handoffs.queries.representation import package_of, rfc3339
 from handoffs.rules import package as packages
 
 LATER_FACTS = {ReceiptStatus.REVERSED: "reversed_at", ReceiptStatus.NOT_NEEDED: "not_needed_at"}
-"""What may be said at any time after the decision, beside what came of it, and where that is kept."""
+"""What may be said at any time after the decision, beside what came of it, and where it is kept when that was."""
 
 
 class NothingToReceive(NotPossibleNow):
@@ -169,11 +169,12 @@ def _is_repeated(recovery: Recovery, receipt: Receipt) -> bool:
 
 
 def _take(recovery: Recovery, receipt: Receipt, now: datetime) -> None:
-    recovery.detail = receipt.detail
     if receipt.status in LATER_FACTS:
         setattr(recovery, LATER_FACTS[receipt.status], now)
+        said = {"status": receipt.status.value, "detail": receipt.detail, "at": rfc3339(now)}
+        recovery.later_facts = [*recovery.later_facts, said]
     else:
-        recovery.state, recovery.received_at = RecoveryState(receipt.status), now
+        recovery.state, recovery.received_at, recovery.detail = RecoveryState(receipt.status), now, receipt.detail
         recovery.delivered_at = recovery.delivered_at or now
     recovery.save()
 

@@ -38,6 +38,9 @@ class Recovery(models.Model):
     detail = models.TextField(blank=True)
     steps = models.JSONField(default=list, help_text="What was undone, in order: attempt, status, detail, at")
     not_needed_at = models.DateTimeField(null=True, help_text="The automation said that it had not needed a person")
+    later_facts = models.JSONField(
+        default=list, db_default=[], help_text="What was said after the receipt: status, detail, at"
+    )
 
     class Meta:
         verbose_name_plural = "recoveries"

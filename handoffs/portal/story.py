@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from handoffs.choices import Event, RecoveryState
+from handoffs.choices import Event, ReceiptStatus, RecoveryState
 from handoffs.models import Decision, Recovery
 from handoffs.portal import wording
 from handoffs.queries.case import TrailRow
@@ -120,8 +120,13 @@ def _of_one(recovery: Recovery, final_at: datetime, *, name: str) -> list[Step]:
         steps.append(Step(tone="is-done", icon="undo-2", text=f"Undid step {number}", detail=step["detail"]))
     if recovery.delivered_at is not None:
         steps.append(_receipt(recovery, final_at, name))
+    said = {fact["status"]: fact["detail"] for fact in recovery.later_facts}
     if recovery.reversed_at is not None:
-        steps.append(Step(tone="is-bad", icon="undo-2", text=f"{name} reversed it later", detail=recovery.detail))
+        detail = said.get(ReceiptStatus.REVERSED, "")
+        steps.append(Step(tone="is-bad", icon="undo-2", text=f"{name} reversed it later", detail=detail))
+    if recovery.not_needed_at is not None:
+        text, detail = f"{name} had needed nobody for it", said.get(ReceiptStatus.NOT_NEEDED, "")
+        steps.append(Step(tone="is-done", icon="info", text=text, detail=detail))
     return steps
 
 

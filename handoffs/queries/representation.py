@@ -176,6 +176,7 @@ def recovery_json(recovery: Recovery) -> dict[str, Any]:
         "reversed_at": rfc3339(recovery.reversed_at),
         "detail": recovery.detail,
         "steps": recovery.steps,
+        "later_facts": recovery.later_facts,
     }
 
 

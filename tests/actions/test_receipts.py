@@ -10,7 +10,8 @@ from handoffs.actions.undo_steps import OutOfOrder
 from handoffs.choices import Event, ReceiptStatus, RecoveryState, State
 from handoffs.errors import AlreadyReceived, DigestMismatch, Invalid
 from handoffs.models import Handoff, Recovery
-from handoffs.queries.representation import package_of
+from handoffs.queries import representation
+from handoffs.queries.representation import package_of, rfc3339
 from tests.factories import HandoffFactory, PersonFactory, decide, matcher, post, publish
 from tests.refusals import everything, refused
 
@@ -91,6 +92,21 @@ def test_a_reversal_may_come_at_any_time_and_leaves_the_state(now, first):
     _receive(handoff, REVERSED, now + timedelta(days=9), detail="refunded")
     recovery = Recovery.objects.get()
     assert (recovery.state, recovery.reversed_at) == (state, now + timedelta(days=9))
+
+
+def test_what_is_said_later_stands_beside_what_came_of_it(now):
+    handoff = HandoffFactory(resolved=True)
+    day = timedelta(days=1)
+    for days, (status, words) in enumerate([(APPLIED, "Paid"), (NOT_NEEDED, "A rule does"), (REVERSED, "Refunded")]):
+        for _ in range(2):
+            _receive(handoff, status, now + days * day, detail=words)
+    recovery = Recovery.objects.get()
+    assert (recovery.state, recovery.detail, recovery.received_at) == ("applied", "Paid", now)
+    assert recovery.later_facts == [
+        {"status": "not_needed", "detail": "A rule does", "at": rfc3339(now + day)},
+        {"status": "reversed", "detail": "Refunded", "at": rfc3339(now + 2 * day)},
+    ]
+    assert representation.recovery_json(recovery)["later_facts"] == recovery.later_facts
 
 
 def test_a_receipt_for_another_context_is_refused(now):
@@ -250,6 +266,18 @@ def test_several_steps_are_undone_in_reverse_order_each_with_its_receipt(to_undo
         (first, "payment p-77"),
     ]
     assert [details["attempt"] for _, _, details in _trail(handoff, Event.RECEIPT_RECEIVED)] == [last, first]
+
+
+def test_a_run_that_did_nothing_is_closed_by_the_word_about_the_whole_after_the_steps(ann, now):
+    handoff = HandoffFactory(accepted_by=ann, action_taken={"summary": "Paid", "undo": {"payment": 1}})
+    post(reference=handoff.case.reference, correlation_id="run-2", document_ids=())
+    handoff = decide(Handoff.objects.get(), ann, "reject", now=now)
+    acted, idle = Recovery.objects.exclude(correlation_id="run-2").get(), Recovery.objects.get(correlation_id="run-2")
+    _receive(handoff, ROLLED_BACK, now, attempt=str(acted.attempt_id), detail="payment p-77")
+    assert [Recovery.objects.get(pk=each.pk).received_at for each in (acted, idle)] == [now, None]
+    _receive(handoff, ROLLED_BACK, now, detail="All is undone")
+    said = dict(Recovery.objects.filter(state="rolled_back").values_list("pk", "detail"))
+    assert said == {acted.pk: "payment p-77", idle.pk: "All is undone"}
 
 
 def test_a_step_that_cannot_be_undone_brings_it_back_and_what_was_undone_is_not_undone_again(to_undo, ann, now):

@@ -236,15 +236,37 @@ class Till:
 
 
 def words(wire):
-    return [(told["attempt"], told["status"], told["detail"]) for told in wire.receipts]
+    return [(told.get("attempt"), told["status"], told["detail"]) for told in wire.receipts]
+
+
+def told_by_webhook(handoff, correlation_id):
+    return Handoff.of({**handoff.all, "correlation_id": correlation_id})
 
 
 def test_a_revert_is_undone_last_step_first_with_a_receipt_for_each(desk, wire):
     till = Till()
     assert settle(desk, ROLLED_BACK, undo=till.take_back)
     assert till.taken_back == ["p-2", "p-1"]
-    assert words(wire) == [("a-2", "rolled_back", "Undone: second"), ("a-1", "rolled_back", "Undone: first")]
+    assert words(wire) == [
+        ("a-2", "rolled_back", "Undone: second"),
+        ("a-1", "rolled_back", "Undone: first"),
+        (None, "rolled_back", "Everything was undone"),
+    ]
     assert {told["context_digest"] for told in wire.receipts} == {contract.DIGEST}
+    assert "correlation_id" not in wire.receipts[-1]
+
+
+@pytest.mark.parametrize("run", ["run-1", None])
+def test_a_webhook_speaks_to_one_run_and_the_others_answer_for_themselves(desk, wire, run):
+    assert settle(desk, told_by_webhook(ROLLED_BACK, run), undo=Till().take_back)
+    assert [told["attempt"] for told in wire.receipts] == ["a-2", "a-1"]
+
+
+@pytest.mark.parametrize("run", ["run-2", None])
+def test_a_run_that_did_nothing_answers_for_itself_alone(desk, wire, run):
+    nothing = Handoff.of(contract.resolved(recovery="roll_back", undo=[]))
+    assert not settle(desk, told_by_webhook(nothing, run), undo=pytest.fail)
+    assert [(told["status"], told["correlation_id"]) for told in wire.receipts] == [("rolled_back", run or "")]
 
 
 def test_a_step_that_was_undone_before_a_crash_is_not_undone_again(desk, wire):

@@ -108,6 +108,10 @@ RECOVERY = answer(
             answer({"attempt": uuid(), "status": one_of(ReceiptStatus), "detail": string(), "at": moment()}),
             "With roll_back: what was undone step by step",
         ),
+        "later_facts": listed(
+            answer({"status": one_of(ReceiptStatus), "detail": string(), "at": moment()}),
+            "What the automation said after its receipt: reversed, not_needed",
+        ),
     }
 )
 HANDOFF = answer(
