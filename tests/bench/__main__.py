@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 CALLS = int(os.environ.get("BENCH_CALLS", "600"))
-OPEN_HANDOFFS = int(os.environ.get("BENCH_OPEN", "10000"))
+OPEN_HANDOFFS = int(os.environ.get("BENCH_OPEN", "20000"))
 CLIENTS = (1, 4)
 
 
@@ -99,8 +99,12 @@ def _pages(port: int, session: dict[str, str]) -> None:
 
     handoff = Handoff.objects.open().most_urgent_first()[100]
     run: Callable[..., Any] = partial(measure, make_caller=partial(Caller, port, session), calls=CALLS // 3, callers=1)
-    print(run(f"queue page, {OPEN_HANDOFFS} open", act=lambda c, n: c.get("/queue/")).row())
-    print(run(f"case page, {OPEN_HANDOFFS} open", act=lambda c, n: c.get(f"/handoffs/{handoff.pk}/")).row())
+    print(run(f"queue page, {OPEN_HANDOFFS} open (p95 budget 60 ms)", act=lambda c, n: c.get("/queue/")).row())
+    print(
+        run(
+            f"case page, {OPEN_HANDOFFS} open (p95 budget 80 ms)", act=lambda c, n: c.get(f"/handoffs/{handoff.pk}/")
+        ).row()
+    )
 
 
 def _report(caller: Any, reference: str, *, variance: str) -> Any:

@@ -46,6 +46,7 @@ HANDOFFS = {
     "updated_at": "coalesce(lives.resolved_at, lives.opened_at)",
     "state": "CASE WHEN waits THEN 'pending' ELSE 'resolved' END",
     "holder_id": "NULL::int",
+    "due_at": "CASE WHEN waits THEN now() + (n %% 72) * interval '1 hour' END",
 }
 FACTS = {
     "handoff_id": "lives.id",

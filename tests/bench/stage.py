@@ -39,16 +39,19 @@ def prepare() -> dict[str, dict[str, str]]:
     }
 
 
-def many_handoffs(count: int) -> None:
-    """Open a handoff and copy it `count` times, with its case, attempt, revision and audit row, as SQL."""
+def many_handoffs(count: int, *, after: int = 0) -> None:
+    """Open a handoff and copy it `count` times, with its case, attempt, revision and audit row, as SQL.
+
+    `after` is how many copies there are already.
+    """
     from django.db import connection
 
     from tests import factories
 
-    factories.post(reference="COPIED")
+    factories.post(reference=f"COPIED-{after}")
     with connection.cursor() as cursor:
         for statement in _copies(cursor):
-            cursor.execute(statement, {"count": count})
+            cursor.execute(statement, {"first": after + 1, "last": after + count})
         cursor.execute("ANALYZE")
 
 
@@ -81,7 +84,7 @@ def _copies(cursor: Any) -> Iterator[str]:
         newest = f"(SELECT * FROM {table} ORDER BY {'history_id' if 'historical' in table else 'id'} DESC LIMIT 1)"
         yield (
             f"INSERT INTO {table} ({', '.join(columns)})"
-            f" SELECT {chosen} FROM {newest} AS newest, generate_series(1, %(count)s) AS n"
+            f" SELECT {chosen} FROM {newest} AS newest, generate_series(%(first)s, %(last)s) AS n"
         )
 
 
