@@ -27,6 +27,14 @@ function countPicked(event) {
   if (label) label.textContent = `${form.querySelectorAll(".row-pick :checked").length} selected`;
 }
 
+function pickAll(event) {
+  if (!event.target.matches?.("[data-pick-all]")) return;
+  const boxes = [...event.target.form.querySelectorAll(".row-pick input")];
+  const picked = !boxes.every((box) => box.checked);
+  for (const box of boxes) box.checked = picked;
+  countPicked(event);
+}
+
 function reasonRule(event) {
   if (event.target.name !== "outcome") return;
   const form = event.target.form;
@@ -48,7 +56,7 @@ function openDialog(event) {
 }
 
 function focusFirst(event) {
-  if (event.target.open && event.target.closest?.(".more")) event.target.querySelector("textarea, input:not([type=hidden])")?.focus();
+  if (event.target.open && event.target.closest?.(".more, .filter-row")) event.target.querySelector("textarea, input:not([type=hidden])")?.focus();
 }
 
 export function startForms() {
@@ -59,5 +67,6 @@ export function startForms() {
   document.addEventListener("change", reasonRule);
   document.addEventListener("click", closeMenus);
   document.addEventListener("click", openDialog);
+  document.addEventListener("click", pickAll);
   document.addEventListener("toggle", focusFirst, true);
 }

@@ -12,6 +12,8 @@ from accounts.models import User
 from handoffs.actions import calendars, delivery, feedback, lifecycle, policies, replay_runs, replays
 from handoffs.actions.feedback import Feedback
 from handoffs.actions.replays import Order
+from handoffs.actions.saved_views import save
+from handoffs.choices import ListPage
 from handoffs.models import BusinessCalendar, Delivery, Endpoint, PolicyVersion, Replay
 from handoffs.queries import inbox
 from handoffs.rules.deliveries import Exchange
@@ -69,6 +71,11 @@ def test_empty_pages(look: Look, ann: User, max_: User) -> None:
     audit = look(ann)
     for url in ("/queue/", "/queue/?overdue=true", "/mine/", "/cases/", "/cases/?search=nothing"):
         audit.visit(url)
+    save(ann, page=ListPage.CASES, name="Nothing", query="search=nothing", is_default=True)
+    for menu, url in (("Edit view", "/cases/"), ("Save view", "/cases/?state=pending")):
+        audit.page.goto(url)
+        audit.page.get_by_text(menu).first.click()
+        audit.look()
     stranger = look(max_)
     stranger.visit("/queue/")
     assert_nothing(audit.found + stranger.found)

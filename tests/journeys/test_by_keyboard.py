@@ -162,3 +162,36 @@ def test_new_items_are_counted_in_a_pill_and_move_no_row(desk: Desk, ann: User) 
     pill.click()
     expect(rows).to_have_count(3)
     expect(rows.first).to_contain_text(urgent.case.reference)
+
+
+def test_enter_in_the_reason_escalates_the_selected_whatever_the_pointer_is_on(desk: Desk, ann: User) -> None:
+    for minutes in (30, 20, 10):
+        HandoffFactory(opened_ago=timedelta(minutes=minutes))
+    page = desk.visit(ann)
+    page.goto("/queue/")
+    for key in "jxjx":
+        page.keyboard.press(key)
+    page.locator("[data-row]").nth(2).hover()
+    reason = page.get_by_label("Reason for escalating")
+    reason.press("Enter")
+    expect(reason).to_be_focused()
+    assert set(Handoff.objects.values_list("escalation_level", "holder")) == {(0, None)}
+    reason.fill("Beyond our limit")
+    reason.press("Enter")
+    expect(page.get_by_text("2 escalated.")).to_be_visible()
+    assert sorted(Handoff.objects.values_list("escalation_level", "holder")) == [(0, None), (1, None), (1, None)]
+
+
+def test_a_view_is_saved_by_keyboard_and_all_of_a_page_is_picked_at_once(desk: Desk, ann: User) -> None:
+    HandoffFactory()
+    HandoffFactory()
+    page = desk.visit(ann)
+    page.goto("/queue/?state=pending")
+    page.get_by_text("Save view").first.press("Enter")
+    page.keyboard.type("Fresh")
+    follow(page, "Enter")
+    expect(page.get_by_role("link", name="Fresh")).to_have_attribute("aria-current", "page")
+    for key in "jx":
+        page.keyboard.press(key)
+    page.get_by_role("button", name="All on this page").press("Enter")
+    expect(page.get_by_text("2 selected")).to_be_visible()
