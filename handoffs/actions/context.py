@@ -14,9 +14,13 @@ from handoffs.actions import audit
 from handoffs.choices import Event
 from handoffs.errors import Invalid, Mistake, NotAllowed
 from handoffs.models import Actor, Attempt, ContextRevision, Document, DocumentContent, Handoff, Note, Workflow, rows
-from handoffs.queries.representation import package_of, remember
+from handoffs.queries.representation import REVISION, package_of, remember, remember_revision
 from handoffs.rules import package as packages
 
+HEARD = (
+    "ARRAY(SELECT unnest(event_types) FROM handoffs_endpoint AS e WHERE e.workflow_id = handoffs_handoff.workflow_id)"
+)
+"""What kinds of messages the endpoints of a handoff's workflow ask for, in SQL beside its row."""
 UNREFERENCED_FOR = timedelta(hours=24)
 MAX_NOTE_CHARACTERS = 5_000
 
@@ -162,8 +166,11 @@ def reveal_field(handoff: Handoff, key: str, *, reader: User, now: datetime) -> 
 
 def locked(handoff: Handoff) -> Handoff:
     """The same handoff, read again under its row lock; what it points at is known where it has not changed."""
-    # No joins: who waited for the lock would find the new row joined to the old holder.
-    found = rows.locked(Handoff, handoff.pk)
+    # No joins: who waited for the lock would find the new row joined to the old holder. What is read beside the row is
+    # as old as the statement, and a revision of use only where the row still names it.
+    found, (revision, heard) = rows.locked_with(Handoff, handoff.pk, (REVISION, HEARD))
+    found.heard = heard
+    remember_revision(found, revision)
     rows.share_relations(handoff, to=found)
     return found
 

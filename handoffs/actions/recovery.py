@@ -79,8 +79,7 @@ def _queue(
     recoveries: list[Recovery],
 ) -> None:
     """Write recoveries and deliveries, and ring. Messages bear the number of the trail's row that they tell of."""
-    wanted = [handoff.workflow_id, kind.value]
-    endpoints = lookups.once(("endpoints", *wanted), lambda: rows.select(Endpoint, SUBSCRIBED, wanted))
+    endpoints = _endpoints(handoff, kind)
     deliveries = [
         Delivery(
             handoff=handoff,
@@ -100,6 +99,13 @@ def _queue(
     rows.insert(*recoveries, *deliveries)
     if deliveries:
         doorbell.ring_after_commit(doorbell.DELIVER)
+
+
+def _endpoints(handoff: Handoff, kind: WebhookType) -> list[Endpoint]:
+    if handoff.heard is not None and kind not in handoff.heard:
+        return []
+    wanted = [handoff.workflow_id, kind.value]
+    return lookups.once(("endpoints", *wanted), lambda: rows.select(Endpoint, SUBSCRIBED, wanted))
 
 
 def _waiting(endpoint: Endpoint | None, now: datetime) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The handoff and THE state machine: one table of legal transitions, known to Django and to the database."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -132,6 +133,9 @@ class Handoff(models.Model):
     imported = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="It ended before the desk knew of it"
     )
+
+    heard: Collection[str] | None = None
+    """The kinds of messages that endpoints of its workflow asked for when it was locked; None where it was not."""
 
     objects = HandoffQuerySet.as_manager()
     history = AuditTrail(

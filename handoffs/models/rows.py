@@ -64,6 +64,17 @@ def locked(model: type[Row], pk: Any) -> Row:
     raise model.DoesNotExist  # type: ignore[attr-defined]
 
 
+def locked_with(model: type[Row], pk: Any, also: tuple[str, ...]) -> tuple[Row, Sequence[Any]]:
+    """The same, and what the SQL expressions `also` say of it, as it was when the statement began."""
+    sql, fields = _selection(model, ())
+    columns, _, table = sql.partition(" FROM ")
+    with records.prepared() as cursor:
+        cursor.execute(f"{', '.join([columns, *also])} FROM {table} WHERE id = %s FOR UPDATE", [pk])
+        for values in cursor.fetchall():
+            return _made(model, fields, values[: len(fields)]), values[len(fields) :]
+    raise model.DoesNotExist  # type: ignore[attr-defined]
+
+
 def select(model: type[Row], where: str, params: Sequence[Any], *, columns: tuple[str, ...] = ()) -> list[Row]:
     """The rows for which the SQL `where` holds, with all columns or those named, the rest being read when asked for."""
     sql, fields = _selection(model, columns)

@@ -1,5 +1,6 @@
 """A handoff as the HTTP contract shows it: in answers, in lists and in webhooks alike."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -9,8 +10,15 @@ from django.db.models import F
 
 from handoffs.choices import DecisionStatus, Event, Mode, State
 from handoffs.models import ContextRevision, Decision, Handoff, PolicyVersion, Recovery, ShadowProposal, rows
+from handoffs.models.fields import ExactDecoder
 from handoffs.queries.policies import policy_of
 from handoffs.rules.policy import Outcome
+
+REVISION = """(
+    SELECT jsonb_build_array(number, package) FROM handoffs_contextrevision
+    WHERE handoff_id = handoffs_handoff.id AND number = context_revision_number
+)"""
+"""The number and the package of a handoff's current revision, in SQL beside its row."""
 
 
 def handoff_json(
@@ -74,6 +82,11 @@ def package_of(handoff: Handoff) -> dict[str, Any]:
 def remember(handoff: Handoff, package: dict[str, Any]) -> None:
     """Spare `package_of` the reading: this is the package of the handoff's current revision."""
     handoff._package = (handoff.context_revision_number, package)  # type: ignore[attr-defined]
+
+
+def remember_revision(handoff: Handoff, told: str | None) -> None:
+    """The same from what REVISION said; of no use, and asked for again, where the handoff shows another one by now."""
+    handoff._package = tuple(json.loads(told, cls=ExactDecoder)) if told else (0, {})  # type: ignore[attr-defined]
 
 
 def remember_decision(handoff: Handoff, decision: Decision, recoveries: list[Recovery]) -> None:

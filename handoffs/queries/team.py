@@ -22,10 +22,10 @@ STAFFED = """EXISTS (
     )
 )"""
 """Whether anybody of `available` has the role of a row of auth_group, in SQL. Wants `now` twice."""
-_ROLES_TO_OPEN_FOR = f"""
-SELECT auth_group.id, name, {STAFFED}, nextval('handoff_number')
-FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, place) JOIN auth_group USING (name) ORDER BY place
-"""  # noqa: S608
+_OPENING = f"SELECT auth_group.id, name, {STAFFED}, nextval('handoff_number')"
+_FROM_ONE = "FROM auth_group WHERE name = %s"
+_FROM_MANY = """FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, place) JOIN auth_group USING (name)
+ORDER BY place"""
 Opening = tuple[Group, bool, int]
 """The role that a new handoff is for, whether anybody can work for it now, and the handoff's number."""
 
@@ -80,16 +80,20 @@ def _is_staffed(role_id: int, now: datetime) -> bool:
 
 def role_to_open_for(name: str, *, now: datetime) -> Opening:
     """All that opening a handoff looks up. Raises Group.DoesNotExist."""
-    return roles_to_open_for([name], now=now)[0]
+    return _openings(_FROM_ONE, name, now, wanted=1)[0]
 
 
 def roles_to_open_for(names: Sequence[str], *, now: datetime) -> list[Opening]:
     """The same for many handoffs, one for each name. Raises Group.DoesNotExist."""
+    return _openings(_FROM_MANY, list(names), now, wanted=len(names))
+
+
+def _openings(source: str, names: str | list[str], now: datetime, *, wanted: int) -> list[Opening]:
     with records.prepared() as cursor:
-        cursor.execute(_ROLES_TO_OPEN_FOR, [now, now, list(names)])
+        cursor.execute(f"{_OPENING} {source}", [now, now, names])
         found = cursor.fetchall()
-    if len(found) < len(names):
-        raise Group.DoesNotExist(f"One of these roles is not there: {sorted(set(names))}.")
+    if len(found) < wanted:
+        raise Group.DoesNotExist(f"One of these roles is not there: {names}.")
     return [(Group(pk=role_id, name=name), staffed, number) for role_id, name, staffed, number in found]
 
 
