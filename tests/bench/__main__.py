@@ -14,6 +14,8 @@ from typing import Any
 CALLS = int(os.environ.get("BENCH_CALLS", "600"))
 OPEN_HANDOFFS = int(os.environ.get("BENCH_OPEN", "20000"))
 CLIENTS = (1, 4)
+BATCH, BATCHES = 500, 4
+REVIEWERS = 50
 
 
 def main() -> None:
@@ -47,6 +49,8 @@ def _measure() -> None:
         for clients in CLIENTS:
             _creates(port, headers, clients)
             _journeys(port, headers, clients)
+        _batches(port, headers)
+        _takes(port)
         began = time.perf_counter()
         stage.many_handoffs(OPEN_HANDOFFS)
         print(f"({OPEN_HANDOFFS} open handoffs copied in {time.perf_counter() - began:.1f} s)")
@@ -93,6 +97,35 @@ def _journeys(port: int, headers: dict[str, Any], clients: int) -> None:
     print(floor.row(), run("create, accept, decide", act=desk).row(floor), sep="\n")
 
 
+def _batches(port: int, headers: dict[str, Any]) -> None:
+    """Batches of the largest size that is taken, of attempts that proceed and of attempts that hand off."""
+    from tests.bench.load import Caller, measure
+
+    run: Callable[..., Any] = partial(
+        measure, make_caller=partial(Caller, port, headers["automation"]), calls=BATCHES, callers=1
+    )
+    for name, variance, budget in (("proceed", "0.4", 2_000), ("hand off", "4.2", 800)):
+        figure = run(f"batch of {BATCH} that {name}", act=lambda c, n, v=variance: _report_many(c, f"{v}-{n}", v))
+        print(figure.row(), f"{figure.per_second * BATCH:,.0f} attempts/s (budget {budget:,})")
+
+
+def _takes(port: int) -> None:
+    """Everybody takes the next of one queue at once, four times; nobody an error, and nobody the same one."""
+    from tests.bench import stage
+    from tests.bench.load import Caller, measure
+
+    callers, taken = iter(stage.reviewers(REVIEWERS)), []
+    figure = measure(
+        "take the next of one queue",
+        make_caller=lambda: Caller(port, next(callers)),
+        act=lambda c, n: taken.append(c.post("/api/v1/handoffs/take-next/", {})["id"]),
+        calls=4 * REVIEWERS,
+        callers=REVIEWERS,
+    )
+    assert len(set(taken)) == 4 * REVIEWERS
+    print(figure.row(), "(budget: p95 150 ms)")
+
+
 def _pages(port: int, session: dict[str, str]) -> None:
     from handoffs.models import Handoff
     from tests.bench.load import Caller, measure
@@ -112,6 +145,15 @@ def _report(caller: Any, reference: str, *, variance: str) -> Any:
 
     body = _body(reference) | {"data": {**DATA, "price_variance_percent": variance}}
     return caller.post("/api/v1/cases/", body, **{"Idempotency-Key": reference})
+
+
+def _report_many(caller: Any, reference: str, variance: str) -> None:
+    from tests.factories import DATA
+
+    data = {**DATA, "price_variance_percent": variance}
+    items = [_body(f"{reference}-{number}") | {"data": data} for number in range(BATCH)]
+    results = caller.post("/api/v1/cases/batch/", {"attempts": items})["results"]
+    assert all(result["status"] < 300 for result in results), results[0]
 
 
 def _body(reference: str) -> dict[str, Any]:

@@ -39,6 +39,13 @@ def prepare() -> dict[str, dict[str, str]]:
     }
 
 
+def reviewers(count: int) -> list[dict[str, str]]:
+    """So many more people of the queue's role, each with the headers of their own token."""
+    from tests.factories import CLERK, PersonFactory, token_of
+
+    return [{"Authorization": f"Bearer {token_of(PersonFactory(roles=[CLERK]))}"} for _ in range(count)]
+
+
 def many_handoffs(count: int, *, after: int = 0) -> None:
     """Open a handoff and copy it `count` times, with its case, attempt, revision and audit row, as SQL.
 
