@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import structlog
 from csp.middleware import CSPMiddleware, PolicyParts
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import select_template
+from django_structlog.middlewares import RequestMiddleware
 
 RETRY_AFTER_SECONDS = 5
 STYLED_BY_OTHERS = ("/admin/", "/api/v1/docs/")
@@ -43,6 +46,16 @@ def unavailable(request: HttpRequest) -> HttpResponse:
         response = HttpResponse(select_template(["503.html", "500.html"]).render(), status=503)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+class RequestLog(RequestMiddleware):
+    """A line for each request, with the address that asked: the one that the proxy saw, where there is one."""
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        seen_by_proxy = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.SECURE_PROXY_SSL_HEADER else ""
+        address = seen_by_proxy.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+        structlog.contextvars.bind_contextvars(ip=address)
 
 
 class ContentSecurity(CSPMiddleware):
