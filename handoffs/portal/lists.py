@@ -44,10 +44,9 @@ def queue(request: HttpRequest) -> HttpResponse:
         return redirect(views.default_url)
     chosen = [pk for pk, name in roles.items() if name in request.GET.getlist("role")] or list(roles)
     listing = inbox.most_urgent(found, role_ids=chosen, page=_page_number(request)) if roles else _nothing()
-    count = capped(inbox.capped_count(found) if query else tallies_of(request.user, now=now).waiting)
     page_values = {
         "title": "Queue",
-        "count": f"{count} waiting" if listing.rows else "",
+        "count": f"{_count(request, listing, found, query)} waiting" if listing.rows else "",
         "take_next": bool(roles),
         "scope": [(name, request.GET[name]) for name in ("workflow", "role") if request.GET.get(name)],
         "bulk": True,
@@ -93,15 +92,33 @@ def cases(request: HttpRequest) -> HttpResponse:
     views = views_of(request, ListPage.CASES, query=query)
     if not request.GET and views.default_url:
         return redirect(views.default_url)
-    listing = inbox.in_order(found, page=_page_number(request))
+    exact = _exact(request, found)
+    listing = inbox.in_order(found if exact is None else exact, page=_page_number(request))
     roles = sorted({*_roles(request).values()} | set(request.GET.getlist("role")) - {""})
     page_values = {
         "title": "All cases",
         "count": "",
+        "wider_url": _with(request, page=None, everywhere="yes") if exact is not None else "",
         "filters": _controls(request, views, tuple(State), roles=roles),
         "empty": _empty_cases(request, views),
     }
     return _list(request, listing, page_values, views=views, now=now)
+
+
+def _count(request: HttpRequest, listing: inbox.Listing, found: Any, query: str) -> str:
+    """How many the queue has; counted only where the page does not show it."""
+    if listing.page == 1 and not listing.has_more:
+        return str(len(listing.rows))
+    return capped(inbox.capped_count(found) if query else tallies_of(request.user, now=timezone.now()).waiting)
+
+
+def _exact(request: HttpRequest, found: Any) -> Any:
+    """What of the found is named exactly by the search, if anything: mostly that is what was meant, and it is quick."""
+    search = request.GET.get("search", "").replace("\0", "")
+    if not search.strip() or "everywhere" in request.GET:
+        return None
+    exact = inbox.named(found, search, workflows=access.workflows_for(request.user))  # type: ignore[arg-type]
+    return exact if exact.exists() else None
 
 
 def _roles(request: HttpRequest) -> dict[int, str]:
@@ -169,11 +186,10 @@ def _news(request: HttpRequest, count: int, since: datetime) -> dict[str, Any]:
     return {"count": capped(count) if count else "", "reload": reload, "poll": f"{reverse('news')}?{query.urlencode()}"}
 
 
-def _with(request: HttpRequest, *, page: int | None) -> str:
+def _with(request: HttpRequest, *, page: int | None, **more: str) -> str:
     query = request.GET.copy()
     query.pop("page", None)
-    if page:
-        query["page"] = str(page)
+    query.update(more | ({"page": str(page)} if page else {}))
     return f"{request.path}?{query.urlencode()}" if query else request.path
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, F, QuerySet, Value
+from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Concat, Trim
 
 from accounts.models import User
 from handoffs.choices import PRIORITY_RANKS, Priority, State
-from handoffs.models import Handoff, Notification
+from handoffs.models import Case, Handoff, Notification, Workflow
 from handoffs.models.handoff import URGENCY
 
 PAGE_SIZE = 50
@@ -94,6 +94,15 @@ def in_order(handoffs: QuerySet[Handoff], *, page: int = 1) -> Listing:
     found = list(_values(handoffs[(page - 1) * PAGE_SIZE : page * PAGE_SIZE + 1]))
     has_more = page < MAX_PAGES and len(found) > PAGE_SIZE
     return Listing(rows=tuple(_row(values) for values in found[:PAGE_SIZE]), page=page, has_more=has_more)
+
+
+def named(handoffs: QuerySet[Handoff], words: str, *, workflows: QuerySet[Workflow]) -> QuerySet[Handoff]:
+    """Of these handoffs, those of the case with exactly this reference, or with this #number: found by index alone."""
+    word = words.strip()
+    number = word.removeprefix("#")
+    cases = list(Case.objects.filter(workflow__in=workflows, reference=word).values_list("pk", flat=True))
+    wanted = Q(case__in=cases)
+    return handoffs.filter(wanted | Q(number=int(number)) if number.isdecimal() and len(number) <= 15 else wanted)
 
 
 def capped_count(handoffs: QuerySet[Handoff]) -> int:

@@ -83,6 +83,19 @@ def test_all_cases_keep_what_is_finished_and_search_finds_it(as_, ann):
     assert shown(as_(ann).get(CASES, {"search": "inv-done acme"})) == ["INV-DONE"]
 
 
+def test_an_exact_reference_is_found_alone_and_all_words_are_one_press_away(as_, ann, max_):
+    for reference in ("INV-1", "INV-10", "OTHER"):
+        HandoffFactory(reference=reference)
+    client = as_(ann)
+    found = client.get(CASES, {"search": " INV-1 "})
+    assert shown(found) == ["INV-1"]
+    assert "Exactly what you searched for" in found.text
+    wider = client.get(found.context["page"]["wider_url"])
+    assert (set(shown(wider)), wider.context["page"]["wider_url"]) == ({"INV-1", "INV-10"}, "")
+    assert shown(client.get(CASES, {"search": "INV-1", "state": "resolved"})) == []
+    assert shown(as_(max_).get(CASES, {"search": "INV-1"})) == []
+
+
 def test_a_number_finds_its_handoff(as_, ann):
     handoff = HandoffFactory(reference="THIS")
     HandoffFactory(reference="THAT")
