@@ -25,9 +25,11 @@ from handoffs.actions import (
     receipts,
     replay_runs,
     rollout,
+    tallies,
 )
 from handoffs.models import Absence, Delivery, Handoff, Message, Notification, SweepHeartbeat
 from handoffs.queries import lookups
+from handoffs.queries.metrics.tallies import days_due
 
 logger = logging.getLogger(__name__)
 
@@ -202,6 +204,7 @@ _ROUND: dict[str, tuple[lookups.RowsAt, Callable[[datetime], int]]] = {
     "notices_rung": (lambda now: Notification.objects.due(now), _ring_for(doorbell.NOTIFY)),
     "messages_rung": (lambda now: Message.objects.due(now), _ring_for(doorbell.NOTIFY)),
     "replays_rung": (replay_runs.waiting, _ring_for(doorbell.REPLAY)),
+    "days_tallied": (days_due, lambda now: _apart(tallies.keep, now)),
     "imports_rung": (lambda now: imports.unfinished(), _ring_for(doorbell.IMPORT)),
 }
 """What a pass looks at, in this order: which rows are due, and what is done about them."""

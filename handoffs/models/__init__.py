@@ -13,6 +13,7 @@ from handoffs.models.recovery import Delivery, DeliveryTry, Recovery, SweepHeart
 from handoffs.models.replay import Replay, ReplayChunk, ReplayedAttempt
 from handoffs.models.rollout import CandidateResult, CandidateRun, SecondLook, ShadowProposal
 from handoffs.models.saved_view import SavedView
+from handoffs.models.tally import DayTally, HourTally, TalliedDay, TouchedDay
 from handoffs.models.workflow import Endpoint, PolicyVersion, Workflow
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "CandidateRun",
     "Case",
     "ContextRevision",
+    "DayTally",
     "Decision",
     "Delivery",
     "DeliveryTry",
@@ -35,6 +37,7 @@ __all__ = [
     "Handoff",
     "HandoffFact",
     "HistoryImport",
+    "HourTally",
     "ImportPart",
     "Message",
     "Note",
@@ -50,5 +53,7 @@ __all__ = [
     "SecondLook",
     "ShadowProposal",
     "SweepHeartbeat",
+    "TalliedDay",
+    "TouchedDay",
     "Workflow",
 ]

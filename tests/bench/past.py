@@ -90,7 +90,13 @@ def fill(count: int, *, workflows: int, roles: int) -> None:
             cursor.execute(_insert(model, filled), numbers)
         cursor.execute("RESET session_replication_role")
         cursor.execute("DROP TABLE lives")
-        for model in (Case, Handoff, HandoffFact):
+    analyze(Case, Handoff, HandoffFact)
+
+
+def analyze(*models_: type[models.Model]) -> None:
+    """Have the database know what is in these tables, as autovacuum would."""
+    with connection.cursor() as cursor:
+        for model in models_:
             cursor.execute(f"VACUUM ANALYZE {model._meta.db_table}")
 
 

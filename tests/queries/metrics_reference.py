@@ -128,6 +128,10 @@ def _time(lengths: list[timedelta]) -> tuple[int, int, float | None, tuple[float
     )
 
 
+def percentiles(values: list[int], parts: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(_percentile(sorted(values), part) for part in parts) if values else ()
+
+
 def _percentile(ordered: list[float], part: float) -> float:
     """Between the two neighbours of the place in proportion."""
     place = part * (len(ordered) - 1)

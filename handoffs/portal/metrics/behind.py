@@ -17,7 +17,7 @@ from handoffs.models import HandoffFact
 from handoffs.portal.doors import page
 from handoffs.portal.metrics import words
 from handoffs.portal.metrics.asked import scope_of
-from handoffs.queries.metrics import backlog
+from handoffs.queries.metrics import backlog, tables
 from handoffs.queries.metrics.figures import FIGURES, Kind, behind
 from handoffs.queries.metrics.scope import Scope
 
@@ -58,7 +58,7 @@ def handoffs(request: HttpRequest) -> HttpResponse:
     last = rows[PAGE_SIZE - 1] if len(rows) > PAGE_SIZE else None
     values = {
         "asked": asked,
-        "count": asked.facts.count(),
+        "count": _count(asked, now),
         "rows": [_shown(row) for row in rows[:PAGE_SIZE]],
         "window": "" if asked.figure in OPEN else words.window_words(asked.scope.window),
         "filters": words.filter_words(asked.scope),
@@ -100,6 +100,14 @@ _SHOWN = (
     "handoff_id", "opened_at", "accepted_at", "taken_at", "resolved_at", "accept_us", "resolve_us", "outcome",
     "trigger", "priority", "is_open",
 )  # fmt: skip
+
+
+def _count(asked: Asked, now: datetime) -> int:
+    """How many handoffs are behind it: as many as the figure says that was opened."""
+    if asked.figure in OPEN:
+        return asked.facts.count()
+    value = tables.counted(asked.scope, asked.figure, now=now)
+    return {"all": value.count, "rest": value.count - value.hits}.get(asked.part, value.hits)
 
 
 def _after(asked: Asked, given: str) -> QuerySet[HandoffFact]:

@@ -54,6 +54,12 @@ class Figure:
             found[f"{self.key}_hits"] = Count(Constant(1), filter=among & hit)
         return found
 
+    @property
+    def names(self) -> list[str]:
+        """The names of its aggregates."""
+        parts = {Kind.COUNT: ("count",), Kind.SHARE: ("count", "hits"), Kind.TIME: ("count", "sum")}[self.kind]
+        return [f"{self.key}_{part}" for part in parts]
+
     def percentiles(self) -> dict[str, Any]:
         """p50, p90 and p95 of a time."""
         return {f"{self.key}_percentiles": Percentiles(self.column)} if self.kind == Kind.TIME else {}
@@ -93,7 +99,12 @@ class Percentiles(Aggregate):
     allow_distinct = False
 
 
-NOW = object()
+class _Now:
+    def __repr__(self) -> str:
+        return "NOW"
+
+
+NOW = _Now()
 """Stands for the moment of asking in a condition."""
 
 

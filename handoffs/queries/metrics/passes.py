@@ -1,45 +1,77 @@
-"""Counts facts and cases in the database: one pass per moment, so finely grouped that everything else adds up from it.
+"""Counts facts and cases: one pass per moment, so finely grouped that everything else adds up from it.
 
-Counts and sums of parts add up to those of the whole, exactly; percentiles do not, and are asked for on their own.
+Days that are tallied are read from their tallies, only the rest from facts. Counts and sums of parts add up to those of
+the whole, exactly; percentiles do not, and are found in the sorted times of the parts.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, IntegerField, Value
 
 from handoffs.models import Case
-from handoffs.queries.metrics.figures import MOMENTS, Figure
-from handoffs.queries.metrics.scope import STRETCHES, Scope, StepOf, key_column, keys_of, stretch_column
+from handoffs.queries.metrics.figures import MOMENTS, PERCENTILES, Figure, Kind
+from handoffs.queries.metrics.ranks import percentiles as exact_percentiles
+from handoffs.queries.metrics.scope import STRETCHES, Scope, Span, StepOf, inside, key_column, keys_of
+from handoffs.queries.metrics.tallies import CASES, Tallies
 
+ALL = Value(None, output_field=IntegerField())
+"""The group of a pass that makes none."""
 Counted = dict[str, Any]
 """Aggregates by name, as `Figure.aggregates` names them."""
 PARTS = ("step", "group")
-"""What the rows of a pass are grouped by: the number of the stretch of time, 0 for the window before, and the group."""
+"""What rows are grouped by: the number of the stretch of time, 0 for the window before, and the group."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cases:
-    """Cases first attempted in the window, in the one before, and per group where a case knows its group."""
+class Page:
+    """What a page adds up: rows by stretch of time, rows by group (`step` 0 or 1), and cases by group."""
 
-    within: int
-    before: int
-    by_group: Mapping[Any, int]
+    charted: list[Counted]
+    grouped: list[Counted]
+    cases: list[Counted]
 
 
-def counted(scope: Scope, wanted: list[Figure], *, by: str, stretch: str, now: datetime) -> list[Counted]:
-    """The aggregates of the window and of the one before it, one row per PARTS and moment."""
-    both, bounds = _with_the_window_before(scope), scope.window.bounds(stretch)
-    rows: list[Counted] = []
-    for moment in MOMENTS:
-        if aggregates := _aggregates(wanted, moment, now):
-            parts = {"step": StepOf(f"{moment}_at", bounds), "group": key_column(by, scope, moment)}
-            rows += both.happened(moment).order_by().annotate(**parts).values(*PARTS).annotate(**aggregates)
-    if keys := keys_of(by):
-        return [{**row, "group": keys[row["group"]]} for row in rows]
-    return rows
+def page(scope: Scope, wanted: list[Figure], *, by: str, stretch: str, now: datetime) -> Page:
+    """The aggregates of the window and of the one before it."""
+    tallies, bounds = Tallies(scope, by, now=now, before=True, charted=True), scope.window.bounds(stretch)
+    rest = _counted(tallies, tallies.spans, _Asked(wanted, bounds, now))
+    charted, grouped = list(rest), list(rest)
+    if tallies.days:
+        charted += tallies.charted(_names(wanted), bounds)
+        charted += _counted(tallies, tallies.torn(bounds), _Asked(wanted, bounds, now))
+        grouped += tallies.sums(_names(wanted))
+    return Page(charted=charted, grouped=grouped, cases=_cases(tallies))
+
+
+def grouped(
+    tallies: Tallies, wanted: list[Figure], *, now: datetime, with_percentiles: bool = True
+) -> dict[Any, Counted]:
+    """Everything about these figures per group of the tallies; without a breakdown of everything, under None."""
+    asked = _Asked(wanted, [tallies.scope.window.start], now, with_percentiles=with_percentiles and not tallies.days)
+    rest = _counted(tallies, tallies.spans, asked)
+    if not tallies.days:
+        return _joined(rest)
+    found = added([*rest, *tallies.sums(_names(wanted))], "group")
+    if with_percentiles:
+        join(found, percentiles(tallies, [figure for figure in wanted if figure.kind == Kind.TIME]))
+    return found
+
+
+def cases_by(tallies: Tallies) -> dict[Any, int]:
+    """Cases first attempted per workflow or stretch of time; where a case does not know its group all under None.
+
+    Of what a filter says only the workflow is known of a case.
+    """
+    return cases_of(_cases(tallies))
+
+
+def cases_of(rows: Iterable[Counted]) -> dict[Any, int]:
+    """Rows of cases added up by group."""
+    return {group: row[CASES] for group, row in added(rows, "group").items()}
 
 
 def added(rows: Iterable[Counted], part: str | None) -> dict[Any, Counted]:
@@ -53,18 +85,12 @@ def added(rows: Iterable[Counted], part: str | None) -> dict[Any, Counted]:
     return found
 
 
-def percentiles(scope: Scope, times: Iterable[Figure], *, by: str = "") -> dict[Any, Counted]:
-    """The percentiles of these times per group of `by`; without one of everything, under None."""
-    return _per_moment(scope, list(times), lambda figure: figure.percentiles(), by=by)
-
-
-def grouped(
-    scope: Scope, wanted: list[Figure], *, now: datetime, by: str = "", percentiles: bool = True
-) -> dict[Any, Counted]:
-    """Everything about these figures per group of `by`; without one of everything, under None."""
-    if percentiles:
-        return _per_moment(scope, wanted, lambda figure: figure.aggregates(now) | figure.percentiles(), by=by)
-    return _per_moment(scope, wanted, lambda figure: figure.aggregates(now), by=by)
+def percentiles(tallies: Tallies, times: Iterable[Figure]) -> dict[Any, Counted]:
+    """The percentiles of these times per group of the tallies; without a breakdown of everything, under None."""
+    found: dict[Any, Counted] = {}
+    for figure in times:
+        join(found, _found_in_lists(tallies, figure) if tallies.days else _worked_out(tallies, figure))
+    return found
 
 
 def join(found: dict[Any, Counted], more: Mapping[Any, Counted]) -> None:
@@ -73,80 +99,84 @@ def join(found: dict[Any, Counted], more: Mapping[Any, Counted]) -> None:
         found.setdefault(key, {}).update(row)
 
 
-def cases(scope: Scope) -> QuerySet[Case]:
-    """Cases first attempted in the window; of what a filter says only the workflow is known of a case."""
-    window = {"first_attempted_at__gte": scope.window.start, "first_attempted_at__lt": scope.window.end}
-    found = Case.objects.filter(workflow__in=list(scope.workflow_ids), **window)
-    keys = scope.filters.get("workflow")
-    return found.filter(workflow__key__in=keys) if keys else found
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of facts: figures at a moment, by the stretches of time that begin at `bounds`."""
+
+    wanted: Sequence[Figure]
+    bounds: Sequence[datetime]
+    now: datetime
+    with_percentiles: bool = False
+
+    def aggregates(self, moment: str) -> Counted:
+        found: Counted = {}
+        for figure in (figure for figure in self.wanted if figure.moment == moment):
+            found |= figure.aggregates(self.now) | (figure.percentiles() if self.with_percentiles else {})
+        return found
 
 
-def cases_by(scope: Scope, by: str) -> dict[Any, int]:
-    """Cases per workflow or stretch of time; for what a case does not know, the number of all under None."""
-    if not _knows(by):
-        return {None: cases(scope).count()}
-    rows: Iterable[Any] = (
-        cases(scope).order_by().annotate(group=_case_key(by, scope)).values("group").annotate(count=Count("*"))
-    )
-    return _by_group(rows, by)
+def _counted(tallies: Tallies, spans: Sequence[Span], asked: _Asked) -> list[Counted]:
+    """The aggregates of what happened in the spans, out of facts, one row per PARTS and moment."""
+    rows: list[Counted] = []
+    for moment in MOMENTS if spans else ():
+        if aggregates := asked.aggregates(moment):
+            facts = tallies.scope.happened(moment, within=spans).order_by()
+            parts = {"step": StepOf(f"{moment}_at", asked.bounds), "group": _group(tallies, moment)}
+            rows += facts.annotate(**parts).values(*PARTS).annotate(**aggregates)
+    return _named(rows, tallies.by)
 
 
-def cases_counted(scope: Scope, *, by: str) -> Cases:
-    """Those of the window and of the one before it, in one pass."""
-    parts = {"step": StepOf("first_attempted_at", [scope.window.start])}
-    parts |= {"group": _case_key(by, scope)} if _knows(by) else {}
-    both = cases(_with_the_window_before(scope)).order_by().annotate(**parts).values(*parts)
-    rows = list(both.annotate(count=Count("*")))
-    within = [row for row in rows if row["step"]]
-    return Cases(
-        within=sum(row["count"] for row in within),
-        before=sum(row["count"] for row in rows if not row["step"]),
-        by_group=_by_group(within, by) if _knows(by) else {},
-    )
-
-
-def _per_moment(
-    scope: Scope, wanted: list[Figure], asked: Callable[[Figure], Counted], *, by: str
-) -> dict[Any, Counted]:
+def _joined(rows: Iterable[Counted]) -> dict[Any, Counted]:
+    """Rows of one step, of different moments, put together by group."""
     found: dict[Any, Counted] = {}
-    for moment in MOMENTS:
-        aggregates: Counted = {}
-        for figure in (figure for figure in wanted if figure.moment == moment):
-            aggregates |= asked(figure)
-        if aggregates:
-            join(found, _asked(scope, moment, aggregates, by=by))
+    for row in rows:
+        join(found, {row["group"]: {name: number for name, number in row.items() if name not in PARTS}})
     return found
 
 
-def _asked(scope: Scope, moment: str, aggregates: Counted, *, by: str) -> dict[Any, Counted]:
-    facts = scope.happened(moment).order_by()
-    if not by:
-        return {None: facts.aggregate(**aggregates)}
-    rows: Iterable[Any] = facts.annotate(group=key_column(by, scope, moment)).values("group").annotate(**aggregates)
-    keys = keys_of(by)
-    return {keys[row.pop("group")] if keys else row.pop("group"): row for row in rows}
+def _cases(tallies: Tallies) -> list[Counted]:
+    """Cases first attempted in the window of the tallies, by `step` (0 or 1) and the group, where a case knows it."""
+    scope, by = tallies.scope, tallies.by
+    knows = by == "workflow" or by in STRETCHES
+    found = Case.objects.filter(inside("first_attempted_at", tallies.spans), workflow__in=list(scope.workflow_ids))
+    if keys := scope.filters.get("workflow"):
+        found = found.filter(workflow__key__in=keys)
+    group = F("workflow_id") if by == "workflow" else _group(tallies, "first_attempted") if knows else ALL
+    parts = {"step": StepOf("first_attempted_at", [scope.window.start]), "group": group}
+    rows = found.order_by().annotate(**parts).values(*PARTS).annotate(**{CASES: Count("*")}) if tallies.spans else ()
+    return [*_named(rows, by if knows else ""), *(tallies.cases() if tallies.days else ())]
 
 
-def _aggregates(wanted: list[Figure], moment: str, now: datetime) -> Counted:
-    found: Counted = {}
-    for figure in (figure for figure in wanted if figure.moment == moment):
-        found |= figure.aggregates(now)
-    return found
+def _group(tallies: Tallies, moment: str) -> Any:
+    return key_column(tallies.by, tallies.scope, moment) if tallies.by else ALL
 
 
-def _with_the_window_before(scope: Scope) -> Scope:
-    return scope.over(replace(scope.window, start=scope.window.before.start))
+def _named(rows: Iterable[Any], by: str) -> list[Counted]:
+    """The rows with the keys of GROUPS, where they are grouped by something cheaper."""
+    found = list(rows)
+    keys = keys_of(by) if found else None
+    return [{**row, "group": keys[row["group"]]} for row in found] if keys else found
 
 
-def _knows(by: str) -> bool:
-    """Whether a case knows its group."""
-    return by == "workflow" or by in STRETCHES
+def _worked_out(tallies: Tallies, figure: Figure) -> dict[Any, Counted]:
+    """The percentiles of a time as the database works them out from facts."""
+    facts = tallies.scope.happened(figure.moment).order_by().annotate(group=_group(tallies, figure.moment))
+    rows: Any = facts.values("group").annotate(**figure.percentiles())
+    return {row.pop("group"): row for row in _named(rows, tallies.by)}
 
 
-def _by_group(rows: Iterable[Counted], by: str) -> dict[Any, int]:
-    keys = keys_of(by)
-    return {keys[row["group"]] if keys else row["group"]: row["count"] for row in rows}
+def _found_in_lists(tallies: Tallies, figure: Figure) -> dict[Any, Counted]:
+    """The same out of the times of tallied days and those of the facts in between."""
+    lists, column = tallies.times(figure.column), figure.column
+    facts = tallies.scope.happened(figure.moment, within=tallies.spans).filter(**{f"{column}__isnull": False})
+    rows: Any = facts.annotate(group=_group(tallies, figure.moment)).order_by(column).values("group", column)
+    rest: dict[Any, list[int]] = defaultdict(list)
+    for row in _named(rows, tallies.by) if tallies.spans else ():
+        rest[row["group"]].append(row[column])
+    for group, values in rest.items():
+        lists[group].append(values)
+    return {group: {f"{figure.key}_percentiles": exact_percentiles(of, PERCENTILES)} for group, of in lists.items()}
 
 
-def _case_key(by: str, scope: Scope) -> Any:
-    return F("workflow_id") if by == "workflow" else stretch_column(by, scope, "first_attempted_at")
+def _names(wanted: Iterable[Figure]) -> list[str]:
+    return [name for figure in wanted for name in figure.names]

@@ -1,7 +1,7 @@
 """Which handoffs a figure is about: the window in the viewer's zone, the filters, and what groups them."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, ClassVar
@@ -33,6 +33,18 @@ GROUPS: Mapping[str, str] = {
 }
 """What figures can be broken down by beside `week`, and the column that says it."""
 BREAKDOWNS = (*GROUPS, "week")
+
+
+Span = tuple[datetime, datetime]
+"""The half-open stretch between two moments."""
+
+
+def inside(column: str, spans: Iterable[Span]) -> Q:
+    """The condition that a time lies in one of the spans."""
+    found = Q()
+    for start, end in spans:
+        found |= Q(**{f"{column}__gte": start, f"{column}__lt": end})
+    return found or Q(pk__in=[])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,10 +133,10 @@ class Scope:
             kept &= self._filter(by, words)
         return HandoffFact.objects.filter(kept)
 
-    def happened(self, moment: str) -> QuerySet[HandoffFact]:
-        """Those of them whose `moment` (`opened`, `accepted`, `taken`, `resolved`) lies in the window."""
-        window = {f"{moment}_at__gte": self.window.start, f"{moment}_at__lt": self.window.end}
-        return self.facts().filter(**window)
+    def happened(self, moment: str, *, within: Iterable[Span] | None = None) -> QuerySet[HandoffFact]:
+        """Those of them whose `moment` (`opened`, `accepted`, `taken`, `resolved`) lies in the window, or `within`."""
+        spans = [(self.window.start, self.window.end)] if within is None else within
+        return self.facts().filter(inside(f"{moment}_at", spans))
 
     def _filter(self, by: str, words: tuple[str, ...]) -> Q:
         keys = [key for key in (FILTERS[by](word) for word in words) if key is not None]

@@ -9,6 +9,7 @@ from handoffs.queries.metrics import passes
 from handoffs.queries.metrics.figures import FIGURES, Figure, Value
 from handoffs.queries.metrics.names import Names
 from handoffs.queries.metrics.scope import STRETCHES, Scope
+from handoffs.queries.metrics.tallies import Tallies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,45 +49,57 @@ def report(
 ) -> Report:
     """All of a page in one pass per moment; percentiles, which do not add up, only of the times that are named."""
     wanted = [FIGURES[key] for key in keys]
-    counted = passes.counted(scope, wanted, by=by, stretch=scope.window.stretch, now=now)
-    cases = passes.cases_counted(scope, by=by)
-    within = [row for row in counted if row["step"]]
-    groups = passes.added(within, "group")
-    passes.join(groups, passes.percentiles(scope, _named(wanted, group_percentiles), by=by))
-    whole = passes.added(within, None)
-    passes.join(whole, passes.percentiles(scope, _named(wanted, total_percentiles)))
-    before = passes.added((row for row in counted if not row["step"]), None)
+    page = passes.page(scope, wanted, by=by, stretch=scope.window.stretch, now=now)
+    within, before = _parted(page.grouped)
+    cases, cases_before = (passes.cases_of(rows) for rows in _parted(page.cases))
+    groups, whole = passes.added(within, "group"), passes.added(within, None)
+    if times := _named(wanted, group_percentiles):
+        passes.join(groups, passes.percentiles(Tallies(scope, by, now=now), times))
+    if times := _named(wanted, total_percentiles):
+        passes.join(whole, passes.percentiles(Tallies(scope, "", now=now), times))
     return Report(
-        total=_row(wanted, whole.get(None, {}), cases_count=cases.within),
-        before=_row(wanted, before.get(None, {}), cases_count=cases.before),
-        over_time=_over_time(scope, wanted, passes.added(within, "step")),
-        groups=_groups(scope, by, wanted, groups, cases.by_group or {None: cases.within}),
+        total=_row(wanted, whole.get(None, {}), cases_count=sum(cases.values())),
+        before=_row(wanted, passes.added(before, None).get(None, {}), cases_count=sum(cases_before.values())),
+        over_time=_over_time(scope, wanted, passes.added(page.charted, "step")),
+        groups=_groups(scope, by, wanted, groups, cases),
     )
 
 
 def total(scope: Scope, *, now: datetime, keys: Iterable[str] = FIGURES) -> Row:
     """The figures `keys` over everything in the scope."""
-    wanted = [FIGURES[key] for key in keys]
-    counted = passes.grouped(scope, wanted, now=now)
-    return _row(wanted, counted.get(None, {}), cases_count=passes.cases(scope).count())
+    wanted, tallies = [FIGURES[key] for key in keys], Tallies(scope, "", now=now)
+    counted = passes.grouped(tallies, wanted, now=now)
+    return _row(wanted, counted.get(None, {}), cases_count=sum(passes.cases_by(tallies).values()))
+
+
+def counted(scope: Scope, key: str, *, now: datetime) -> Value:
+    """One figure over everything in the scope, without percentiles: how many handoffs are behind it."""
+    found = passes.grouped(Tallies(scope, "", now=now), [FIGURES[key]], now=now, with_percentiles=False)
+    return FIGURES[key].value(found.get(None, {}))
 
 
 def broken_down(scope: Scope, by: str, *, now: datetime, keys: Iterable[str] = FIGURES) -> list[Row]:
     """The same per group: of one of BREAKDOWNS with the largest first, of a stretch of time from the first on."""
-    wanted = [FIGURES[key] for key in keys]
-    grouped = passes.grouped(scope, wanted, by=by, now=now)
-    return _groups(scope, by, wanted, grouped, passes.cases_by(scope, by))
+    wanted, tallies = [FIGURES[key] for key in keys], Tallies(scope, by, now=now)
+    grouped = passes.grouped(tallies, wanted, now=now)
+    return _groups(scope, by, wanted, grouped, passes.cases_by(tallies))
 
 
 def over_time(scope: Scope, stretch: str, *, now: datetime, keys: Iterable[str]) -> list[Row]:
     """Means and shares per `stretch` (`hour`, `day`, `week`, `month`), also for those in which nothing happened."""
     wanted = [FIGURES[key] for key in keys]
-    found = passes.grouped(scope, wanted, by=stretch, now=now, percentiles=False)
+    found = passes.grouped(Tallies(scope, stretch, now=now), wanted, now=now, with_percentiles=False)
     return [_row(wanted, found.get(at, {}), key=at) for at in scope.window.steps(stretch)]
 
 
 def _named(wanted: Iterable[Figure], keys: Collection[str]) -> list[Figure]:
     return [figure for figure in wanted if figure.key in keys]
+
+
+def _parted(rows: Iterable[passes.Counted]) -> tuple[list[passes.Counted], list[passes.Counted]]:
+    """Rows of the window, and of the one before it."""
+    rows = list(rows)
+    return [row for row in rows if row["step"]], [row for row in rows if not row["step"]]
 
 
 def _row(wanted: Iterable[Figure], counted: Mapping[str, Any], **about: Any) -> Row:

@@ -1,0 +1,82 @@
+"""Days counted once and kept: what the metrics read instead of every fact of a day that is over.
+
+The sweep writes tallies (`actions/tallies`). Triggers of the database leave a `TouchedDay` in the transaction that
+changes anything in a day that is over; from that moment on the day is read from its facts until it is counted again.
+"""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from handoffs.models.workflow import Workflow
+
+
+class TalliedDay(models.Model):
+    """A day (of UTC, by the moment at which it begins) whose tallies are there.
+
+    `definitions` is the digest of what was counted: tallies of other definitions than today's are none.
+    """
+
+    day = models.DateTimeField(primary_key=True)
+    tallied_at = models.DateTimeField()
+    good_until = models.DateTimeField(null=True, help_text="When the first receipt that is still to come is late")
+    definitions = models.CharField(max_length=16)
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d}"
+
+
+class TouchedDay(models.Model):
+    """A day that was over when a transaction changed something in it. One row per transaction: nobody waits for it."""
+
+    day = models.DateTimeField()
+    transaction_number = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["day", "transaction_number"], name="day_touched_once_per_transaction")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d}"
+
+
+class HourTally(models.Model):
+    """The counts and sums of one hour and workflow: what charts are drawn from, as hours fit into any zone's days."""
+
+    hour = models.DateTimeField()
+    day = models.DateTimeField(db_index=True)
+    workflow = models.ForeignKey(
+        Workflow, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    numbers = ArrayField(models.BigIntegerField(), help_text="In the order of `tallies.NAMES`")
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}"
+
+
+class DayTally(models.Model):
+    """The counts and sums of one day and workflow, or of the part with `key` in the breakdown `by`; and its times.
+
+    A column of times holds them sorted, eight bytes each, under the name that it has in a fact.
+    """
+
+    day = models.DateTimeField(db_index=True)
+    workflow = models.ForeignKey(
+        Workflow, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    by = models.CharField(max_length=16, blank=True)
+    key = models.CharField(max_length=64, blank=True)
+    numbers = ArrayField(models.BigIntegerField(), help_text="In the order of `tallies.NAMES`")
+    accept_us = models.BinaryField()
+    resolve_us = models.BinaryField()
+    active_us = models.BinaryField()
+    deliver_us = models.BinaryField()
+    apply_us = models.BinaryField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["by", "day"], name="day_tallies_of_a_breakdown")]
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d} {self.by} {self.key}"

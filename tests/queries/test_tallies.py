@@ -1,0 +1,149 @@
+"""Tallies of days that are over: always what the facts say, whatever happened in between."""
+
+from datetime import timedelta
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handoffs.actions import feedback, tallies
+from handoffs.models import HandoffFact, TalliedDay, TouchedDay
+from handoffs.queries.metrics import ranks, tables
+from handoffs.queries.metrics.figures import FIGURES
+from handoffs.queries.metrics.scope import BREAKDOWNS, STRETCHES
+from handoffs.queries.metrics.tallies import Tallies, days_due
+from tests.factories import HandoffFactory
+from tests.queries import metrics_reference as reference
+from tests.queries.test_metrics import Walk, histories, scope_for
+
+pytestmark = pytest.mark.django_db
+
+DAY, HOUR, MINUTE, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+LONG_AGO = timedelta(hours=60)
+"""In a day that is over, and before the cut-off of the demo's policy."""
+FILTERS = ({"workflow": ("invoice-matching",)}, {"role": ("AP clerk",)}, {"policy": ("1",), "priority": ("normal",)})
+TIMES = [key for key, figure in FIGURES.items() if figure.kind == "time"]
+ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe")
+
+
+def asked(scope, by, stretch, now):
+    """What pages, API and files ask of a scope."""
+    return (
+        tables.total(scope, now=now),
+        tables.broken_down(scope, by, now=now),
+        tables.over_time(scope, stretch, now=now, keys=FIGURES),
+        tables.report(scope, by, now=now, total_percentiles=TIMES, group_percentiles=["mttr"]),
+    )
+
+
+def check(scope, by, stretch, now):
+    """What tallies tell is what facts tell, to the last digit."""
+    told = asked(scope, by, stretch, now)
+    with transaction.atomic():
+        TalliedDay.objects.all().delete()
+        assert told == asked(scope, by, stretch, now)
+        transaction.set_rollback(True)
+
+
+def keep_all(now):
+    while tallies.keep(now=now):
+        pass
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    histories=histories,
+    later=st.lists(st.sampled_from(["withdrawn", "applied", "reversed", "needless", "returned"]), max_size=2),
+    hours=st.integers(0, 150),
+    zone=st.sampled_from(ZONES),
+    by=st.sampled_from(BREAKDOWNS),
+    stretch=st.sampled_from([*STRETCHES]),
+    filters=st.sampled_from([{}, {}, *FILTERS]),
+)
+def test_tallies_tell_what_the_facts_tell_whatever_happens_later(
+    lea, workflow, now, histories, later, hours, zone, by, stretch, filters
+):
+    for path, minutes, gap, dear in histories:
+        Walk(path, now - (5 * DAY if path == "expired" else LONG_AGO) + minutes % 600 * MINUTE, gap * SECOND, dear)
+    waiting = [Walk("pending", now - LONG_AGO + number * HOUR, HOUR, False) for number in range(len(later))]
+    scope = scope_for(lea, now - hours * HOUR, now, ZoneInfo(zone), **filters)
+    keep_all(now)
+    check(scope, by, stretch, now)
+    for walk, path in zip(waiting, later, strict=True):
+        getattr(walk, f"_{path}")()
+    check(scope, by, stretch, now)
+    keep_all(now)
+    assert not TouchedDay.objects.exists()
+    check(scope, by, stretch, now)
+
+
+def test_a_finished_day_is_read_from_tallies_until_it_is_touched(lea, workflow, now):
+    handoff = HandoffFactory(resolved=True, opened_at=now - LONG_AGO)
+    scope = scope_for(lea, now - 5 * DAY, now)
+    keep_all(now)
+    whole = Tallies(scope, "", now=now).days
+    assert len(whole) in (2, 3)  # the days since the first handoff, today being none of them
+    feedback.give(handoff, feedback.Feedback(person_needed=False), reviewer=handoff.fact.decided_by, now=now)
+    touched = handoff.opened_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert [day for day in whole if day not in Tallies(scope, "", now=now).days] == [touched]
+    assert tables.total(scope, now=now).values["false_positives"].hits == 1
+    keep_all(now)
+    assert Tallies(scope, "", now=now).days == whole
+    assert tables.total(scope, now=now).values["false_positives"].hits == 1
+
+
+def test_a_day_is_counted_again_when_a_receipt_of_it_gets_late(lea, workflow, now):
+    handoff = HandoffFactory(resolved=True, opened_at=now - LONG_AGO)
+    due = now + HOUR
+    HandoffFact.objects.filter(pk=handoff.pk).update(is_carried=True, receipt_late=False, receipt_due_at=due)
+    scope = scope_for(lea, now - 5 * DAY, now)
+    keep_all(now)
+    for at, late in ((now, 0), (due, 0), (due + timedelta(microseconds=1), 1)):
+        assert tables.total(scope, now=at).values["recovery_overdue"].hits == late
+    days = Tallies(scope, "", now=now).days
+    assert len(Tallies(scope, "", now=due + HOUR).days) == len(days) - 1
+
+
+def test_tallies_of_other_definitions_are_none(lea, workflow, now):
+    HandoffFactory(resolved=True, opened_at=now - LONG_AGO)
+    keep_all(now)
+    TalliedDay.objects.update(definitions="of yesterday")
+    assert Tallies(scope_for(lea, now - 5 * DAY, now), "", now=now).days == []
+    keep_all(now)
+    assert Tallies(scope_for(lea, now - 5 * DAY, now), "", now=now).days
+
+
+def test_a_change_in_a_finished_day_is_marked_by_its_own_transaction_and_one_of_today_is_not(workflow, now):
+    HandoffFactory(opened_at=now)
+    assert not TouchedDay.objects.exists()
+    HandoffFactory(opened_at=now - LONG_AGO)
+    HandoffFactory(opened_at=now - LONG_AGO)
+    assert [mark.day.date() for mark in TouchedDay.objects.all()] == [(now - LONG_AGO).date()]
+
+
+@given(lists=st.lists(st.lists(st.integers(-(10**12), 10**12) | st.integers(0, 3)), max_size=6))
+def test_percentiles_of_many_lists_are_those_of_all_their_values(lists):
+    ordered = [sorted(one) for one in lists]
+    parts = (0, 0.1, 0.5, 0.9, 0.95, 1)
+    expected = reference.percentiles([value for one in lists for value in one], parts)
+    with patch.multiple(ranks, GATHERED_COUNT=2, SAMPLED_COUNT=3, MARGIN=0):
+        assert ranks.percentiles(ordered, parts) == pytest.approx(expected, rel=1e-12)
+    assert ranks.percentiles(ordered, parts) == pytest.approx(expected, rel=1e-12)
+
+
+def test_days_are_due_until_the_first_is_counted_and_when_something_of_them_goes_wrong(lea, workflow, now):
+    assert not days_due(now).exists()
+    handoff = HandoffFactory(resolved=True, opened_at=now - LONG_AGO)
+    assert days_due(now).exists()
+    keep_all(now)
+    assert not days_due(now).exists()
+    HandoffFact.objects.filter(pk=handoff.pk).update(not_needed=True)
+    assert days_due(now).exists()
+    keep_all(now)
+    assert not days_due(now).exists()
+    assert days_due(now + DAY).exists()
+    TalliedDay.objects.update(good_until=now)
+    assert [days_due(at).exists() for at in (now, now + SECOND)] == [False, True]
