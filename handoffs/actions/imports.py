@@ -84,17 +84,20 @@ def go_on(import_id: uuid.UUID, *, now: datetime) -> HistoryImport | None:
 
 @transaction.atomic(durable=True)
 def _go_on(import_id: uuid.UUID, *, now: datetime) -> HistoryImport:
+    """Parts are checked one after the other, and imported by as many processes as are at it."""
+    parts = ImportPart.objects.select_for_update(of=("self",), skip_locked=True).order_by("number")
+    importing = parts.filter(history_import=import_id, history_import__state=ImportState.IMPORTING)
+    if part := importing.select_related("history_import__workflow").first():
+        return _import(part.history_import, part, now)
     rows = HistoryImport.objects.select_for_update(of=("self",), skip_locked=True).select_related("workflow")
     current = rows.filter(pk=import_id, state__in=UNFINISHED_STATES).first()
-    if current is None:
+    if current is None or (current.state == ImportState.IMPORTING and current.parts.exists()):
         raise NotThere("There is nothing left to do for this import, or somebody else is at it.")
-    part = ImportPart.objects.filter(history_import=current, number=current.next_part).first()
+    part = current.parts.filter(number=current.next_part).first()
     if part is None:
         _finish_step(current, now)
-    elif current.state == ImportState.CHECKING:
-        _check(current, part, now)
     else:
-        _import(current, part, now)
+        _check(current, part, now)
     current.save()
     return current
 
@@ -175,18 +178,21 @@ def _check(current: HistoryImport, part: ImportPart, now: datetime) -> None:
     current.next_part += 1
 
 
-def _import(current: HistoryImport, part: ImportPart, now: datetime) -> None:
+def _import(begun: HistoryImport, part: ImportPart, now: datetime) -> HistoryImport:
+    """Import a part that this transaction holds; what came of it is added at the end, so that others need not wait."""
     left_out = set(part.bad_lines)
-    good, bad = _read(current, [row for row in part.rows if row[0] not in left_out], now)
-    bad |= _imported_before(current.workflow, good)
+    good, bad = _read(begun, [row for row in part.rows if row[0] not in left_out], now)
+    bad |= _imported_before(begun.workflow, good)
     pasts = [past for line, past in good if line not in bad]
     if pasts:
-        PastOf(current.workflow, now=now).write(pasts)
+        PastOf(begun.workflow, now=now).write(pasts)
+    part.delete()
+    current = HistoryImport.objects.select_for_update().get(pk=begun.pk)
     current.imported_count += len(pasts)
     current.bad_count += len(bad)
     current.problems = [*current.problems, *sorted(bad.items())][:PROBLEMS_KEPT]
-    current.next_part += 1
-    part.delete()
+    current.save(update_fields=["imported_count", "bad_count", "problems"])
+    return current
 
 
 def _finish_step(current: HistoryImport, now: datetime) -> None:
