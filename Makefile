@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= .data
 WORKERS ?= 2
+PAST ?= 1
 export VENV PYTHON
 TEST_ENV := DJANGO_SETTINGS_MODULE=config.settings_test
 ROOMS := accounts config handoffs examples tests manage.py
@@ -14,10 +15,10 @@ ROOMS := accounts config handoffs examples tests manage.py
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
-	@echo "  Options of run: PORT=$(PORT) DATA_DIR=$(DATA_DIR) DATABASE_URL=… REDIS_URL=…"
+	@echo "  Options of run: PORT=$(PORT) DATA_DIR=$(DATA_DIR) PAST=$(PAST) DATABASE_URL=… REDIS_URL=…"
 
 run: environment ## Start the desk with its demo: make run PORT=9000 DATA_DIR=/tmp/desk
-	@PORT='$(PORT)' DATA_DIR='$(DATA_DIR)' exec $(BIN)/python -m config.supervisor --stop-with-parent
+	@PORT='$(PORT)' DATA_DIR='$(DATA_DIR)' PAST='$(PAST)' exec $(BIN)/python -m config.supervisor --stop-with-parent
 
 test: dev lint types ## Everything that a change must pass
 	@.ci/browser

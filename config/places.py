@@ -77,6 +77,11 @@ class Places:
         return self.data_dir / "keeper.lock"
 
 
+def past_wanted(data_dir: Path) -> Path:
+    """The note in the data folder that the demo is still to get its past year."""
+    return data_dir / "past.wanted"
+
+
 def make_data_dir(data_dir: Path) -> None:
     """Create the data folder. Under root others may pass through it, because the services run as another account."""
     try:

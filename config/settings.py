@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded
 from config.logs import configure
-from config.places import PlaceUnusable, make_data_dir
+from config.places import PlaceUnusable, make_data_dir, past_wanted
 from config.queue import connection_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -71,6 +71,7 @@ SECRET_KEY = _secret_key(DATA_DIR)
 ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]), urlsplit(DESK_URL).hostname]
 
 HANDOFFS_DEMO = env.bool("HANDOFFS_DEMO", default=False)
+HANDOFFS_PAST_WANTED = past_wanted(DATA_DIR)
 HANDOFFS_API_REQUESTS_PER_MINUTE = env.int("HANDOFFS_API_REQUESTS_PER_MINUTE", default=60_000)  # a token and process
 HANDOFFS_METRICS_TOKEN = env.str("HANDOFFS_METRICS_TOKEN", default="")
 HANDOFFS_METRICS_ADDRESSES = _networks(env.list("HANDOFFS_METRICS_ADDRESSES", default=[]))

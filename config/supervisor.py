@@ -19,7 +19,7 @@ from typing import NoReturn
 from config import embedded
 from config.children import die_with_parent
 from config.desk import BASE_DIR, Desk
-from config.places import PlaceUnusable, make_data_dir
+from config.places import PlaceUnusable, make_data_dir, past_wanted
 
 READY_WITHIN_SECONDS = 180
 MANAGE = str(BASE_DIR / "manage.py")
@@ -94,6 +94,7 @@ def _run(data_dir: Path, host: str, port: int) -> NoReturn:
         stack.enter_context(embedded.services(data_dir, say=say))
         desk = Desk(data_dir=data_dir, env=_environment(data_dir, host, port), say=say)
         stack.callback(desk.stop)
+        _want_a_past(data_dir)
         desk.start("web", _web_command(listener), pass_fds=[listener.fileno()])
         _prepare(desk)
         _wait_until_ready(desk, f"http://{host}:{port}")
@@ -101,6 +102,8 @@ def _run(data_dir: Path, host: str, port: int) -> NoReturn:
         for example, (account, workflow) in EXAMPLES.items():
             command = [str(BASE_DIR / "examples" / example / "run")]
             desk.start(example, command, env=_example_environment(data_dir, example, account, workflow))
+        if past_wanted(data_dir).exists():
+            desk.run_beside("past-year", [sys.executable, MANAGE, "demo_history", "--gently"])
         _greet(data_dir)
         while True:
             embedded.revive(data_dir)
@@ -144,6 +147,12 @@ def _listener(host: str, port: int) -> Iterator[socket.socket]:
 
 def _another(port: int) -> int:
     return port + 1 if 1024 <= port < 65535 else 8000
+
+
+def _want_a_past(data_dir: Path) -> None:
+    """Note on a first start that the managers' pages are to have a past; who fills them takes the note away."""
+    if not (data_dir / "demo.json").exists() and os.environ.get("PAST") != "0":
+        past_wanted(data_dir).touch()
 
 
 def _environment(data_dir: Path, host: str, port: int) -> dict[str, str]:
@@ -243,10 +252,20 @@ def _first_steps(url: str, data_dir: Path) -> list[str]:
         "  2. Read why it is yours, choose an outcome, decide, and watch the matcher carry it out.",
         "     Sign in as tess for transfers that a bank does not take, as rolf for refunds that were paid already.",
         f"  3. Point a program of yours at {url}/api/v1/docs/; tokens and sign-ins are in {data_dir / 'demo.json'}.",
-        "  4. Sign in as lea to manage. A past year for her pages, from another shell in this folder:",
-        f"     DATA_DIR={shlex.quote(str(data_dir))} {_python()} manage.py demo_history",
+        *_about_the_past(data_dir),
         "",
         f"Logs are in {data_dir / 'logs'}. Ctrl+C stops everything and keeps the data.",
+    ]
+
+
+def _about_the_past(data_dir: Path) -> list[str]:
+    if past_wanted(data_dir).exists():
+        return [
+            "  4. Sign in as lea to manage. A past year is being written for her pages; it is there in about a minute.",
+        ]
+    return [
+        "  4. Sign in as lea to manage. If her pages have no past year yet, from another shell in this folder:",
+        f"     DATA_DIR={shlex.quote(str(data_dir))} {_python()} manage.py demo_history",
     ]
 
 

@@ -67,7 +67,7 @@ def demo(folder: Path) -> Iterator[dict[str, Any]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"DATA_DIR": str(folder), "PORT": str(port)}
+    environment = os.environ | {"DATA_DIR": str(folder), "PORT": str(port), "PAST": "0"}
     with (folder / "desk.log").open("wb") as log:
         desk = subprocess.Popen(
             [sys.executable, "-m", "config.supervisor"], cwd=ROOT, env=environment, stdout=log, stderr=log

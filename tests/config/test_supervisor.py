@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 
 from config.children import wait_until
-from config.places import Places
+from config.places import Places, past_wanted
 
 
 @pytest.fixture
@@ -102,6 +102,7 @@ def test_a_desk_starts_serves_refuses_a_twin_survives_a_kill_and_keeps_what_it_k
         assert f"Handoff Desk is ready: http://127.0.0.1:{port}" in said
         assert all(user["password"] in said for user in demo["users"])
         assert (data_dir / "demo.json").stat().st_mode & 0o777 == 0o600
+        assert "A past year is being written for her pages" in said
         assert status(port, "/readyz") == 200
         assert f"is in use by another `make run` (process {desk.pid})" in refusal(data_dir, port)
         desk.kill()
@@ -110,6 +111,8 @@ def test_a_desk_starts_serves_refuses_a_twin_survives_a_kill_and_keeps_what_it_k
     with begin(data_dir, port) as desk:
         read_until(desk, "Ctrl+C")
         assert json.loads((data_dir / "demo.json").read_text()) == demo
+        read_until(desk, "past-year: done")
+        assert not past_wanted(data_dir).exists()
         desk.send_signal(signal.SIGINT)
         assert desk.communicate(timeout=120)[0].splitlines()[-2:] == ["stopping …", "stopped."]
     assert desk.returncode == 0

@@ -79,7 +79,7 @@ class Desk:
     def _environment(self) -> dict[str, str]:
         """This one's, without what tests set for themselves: the desk stands on services of its own."""
         kept = {name: value for name, value in os.environ.items() if name not in OF_TESTS}
-        return kept | {"DATA_DIR": str(self.folder), "PORT": str(self.port)}
+        return kept | {"DATA_DIR": str(self.folder), "PORT": str(self.port), "PAST": "0"}
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -92,6 +93,7 @@ def _numbers(request: HttpRequest, chosen: Workflow | None) -> HttpResponse:
         "handoffs_csv": f"{reverse('metrics_handoffs_csv')}?{words.query_of(scope, figure='volume')}",
         "compare_url": f"{reverse('metrics_compare')}?{words.query_of(scope)}",
         "now": now,
+        "is_filling": settings.HANDOFFS_DEMO and settings.HANDOFFS_PAST_WANTED.exists(),
         **_frame(request, scope, chosen),
     }
     return render(request, "metrics/overview.html", values)
