@@ -79,7 +79,7 @@ DROP FUNCTION handoffs_touch_days(timestamptz[]);
 
 class Migration(migrations.Migration):
 
-    dependencies = [('handoffs', '0022_keep_what_was_said_later')]
+    dependencies = [('handoffs', '0023_plan_decision_facts_once')]
 
     operations = [
         migrations.CreateModel(
