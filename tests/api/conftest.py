@@ -1,6 +1,7 @@
 """What the tests of the API share: callers with tokens, and a look at every row before and after."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -13,13 +14,15 @@ from django.utils import timezone
 from accounts import authentication
 from accounts.models import User
 from handoffs.actions import intake
-from handoffs.api import throttles
+from handoffs.api import throttles, waiting
 from handoffs.models import Handoff
 from handoffs.rules.canonical import exact_dumps
 from tests.factories import matcher, publish, report, token_of
 from tests.refusals import everything
 
 BASE = "/api/v1"
+LONG_SECONDS = 60
+"""The longest that a caller may wait: who is answered in much less was not kept waiting."""
 ELSEWHERE = "expense-reports"
 
 
@@ -116,3 +119,10 @@ def handoff_elsewhere() -> Handoff:
 
 def pointers(problem: dict[str, Any]) -> list[str]:
     return [mistake["pointer"] for mistake in problem["errors"]]
+
+
+def until_somebody_waits() -> None:
+    """Return once a caller waits for news, or after a minute in which nobody did."""
+    ends_at = time.monotonic() + LONG_SECONDS
+    while waiting._places._value == waiting.MAX_WAITING and time.monotonic() < ends_at:
+        time.sleep(0.02)

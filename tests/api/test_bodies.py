@@ -188,10 +188,10 @@ def test_a_nul_in_the_address_is_nothing_there(bot, path):
 
 @pytest.mark.parametrize("text", ['{"a": "' + '\\"' * 60_000, '{"a":' + '"\\' * 60_000, "[" + '"[",' * 30_000])
 def test_hostile_brackets_are_counted_in_no_time(text):
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(strict_json.BodyUnreadable):
         strict_json.read(text.encode())
-    assert time.perf_counter() - start < 0.5
+    assert time.thread_time() - start < 2, "it looks at what it has read before again and again"
 
 
 def test_brackets_inside_texts_are_no_nesting():

@@ -10,7 +10,7 @@ from django.db import connection
 
 def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
     """What each act gave, or raised, in their order; all of them start together."""
-    start = threading.Barrier(len(acts), timeout=30)
+    start = threading.Barrier(len(acts), timeout=120)
 
     def run(act: Callable[[], Any]) -> Any:
         try:

@@ -37,16 +37,16 @@ def _a_note_that_is_not_committed_yet(handoff, author):
                 found = context.locked(handoff)
                 audit.record(found, Event.NOTE_ADDED, actor=Actor.of(author), now=timezone.now(), reason="late")
                 written.set()
-                may_commit.wait(20)
+                may_commit.wait(120)
         finally:
             connection.close()
 
     thread = threading.Thread(target=write)
     thread.start()
-    assert written.wait(20)
+    assert written.wait(120)
     yield
     may_commit.set()
-    thread.join(20)
+    thread.join(120)
 
 
 def test_what_is_committed_late_is_not_skipped(ann):

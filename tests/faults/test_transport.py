@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 import tracemalloc
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from types import SimpleNamespace
@@ -25,8 +26,10 @@ from tests.faults.receivers import answering, dripping, receiver, saying
 
 HEADERS = {"Content-Type": "application/json", "webhook-id": "d-1"}
 USUAL = Limits()
-QUICK = Limits(total_seconds=0.3, connect_seconds=0.2)
-SLACK_SECONDS = 0.5
+QUICK = Limits(total_seconds=1.0, connect_seconds=0.5)
+SLACK_SECONDS = 8
+"""For a busy machine; what is shown to end would go on for ever, or for a minute."""
+FOR_EVER_SECONDS = 60
 
 
 def sent(url, *, allow_private=True, limits=USUAL, body=b'{"type": "handoff.resolved"}'):
@@ -141,7 +144,7 @@ def test_a_hostile_retry_after_can_be_stored_too():
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(lambda sock: threading.Event().wait(2), id="hang"),
+        pytest.param(lambda sock: threading.Event().wait(FOR_EVER_SECONDS), id="hang"),
         pytest.param(dripping(b"", b"H"), id="status line, byte by byte"),
         pytest.param(dripping(b"HTTP/1.1 200 OK\r\nX-A: ", b"a"), id="header, byte by byte"),
         pytest.param(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="100 for ever"),
@@ -156,7 +159,7 @@ def test_an_answer_that_does_not_come_ends_on_time(answer):
     assert exchange.status is None
     assert exchange.error == "No answer in time"
     assert QUICK.total_seconds <= took_seconds < QUICK.total_seconds + SLACK_SECONDS
-    assert abs(exchange.duration_ms - took_seconds * 1000) < 50
+    assert QUICK.total_seconds * 1000 <= exchange.duration_ms <= took_seconds * 1000 + 1
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ def test_a_name_server_that_hangs_ends_with_the_time_to_connect_and_is_asked_onc
 
     def getaddrinfo(host, *_, **__):
         asked.append(host)
-        release.wait(5)
+        release.wait(FOR_EVER_SECONDS)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
@@ -226,11 +229,11 @@ def test_many_dead_addresses_share_the_time_to_connect(names):
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", port))
         started_at = time.monotonic()
-        exchange = sent(f"http://dead.example:{port}/", limits=QUICK)
+        exchange = sent(f"http://dead.example:{port}/", limits=replace(QUICK, total_seconds=9, connect_seconds=2))
         for filler in fillers:
             filler.close()
     assert exchange.status is None
-    assert time.monotonic() - started_at < QUICK.connect_seconds + SLACK_SECONDS
+    assert time.monotonic() - started_at < 2 + SLACK_SECONDS < 2 * wire.MAX_ADDRESSES
 
 
 def test_an_address_that_does_not_answer_gives_way_to_the_next(names):
@@ -438,7 +441,9 @@ def test_a_trusted_certificate_is_checked_against_the_name_and_the_connection_ke
     assert f"Host: erp.example:{there.port}".encode() in there.requests[0]
 
 
-@pytest.mark.parametrize("answer", [dripping(b"", b"H"), lambda sock: threading.Event().wait(2)], ids=["drip", "hang"])
+@pytest.mark.parametrize(
+    "answer", [dripping(b"", b"H"), lambda sock: threading.Event().wait(FOR_EVER_SECONDS)], ids=["drip", "hang"]
+)
 def test_time_is_limited_over_tls_as_well(tls, names, answer):
     names.known["erp.example"] = [["127.0.0.1"]]
     with receiver(answer, tls=tls) as there:
