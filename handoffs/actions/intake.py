@@ -45,7 +45,12 @@ def receive(report: AttemptReport, *, automation: User, now: datetime) -> Answer
     except IntegrityError as error:
         if "one_attempt_per_idempotency_key" not in str(error):
             raise
-    return _replayed(_first_with_key(report, automation), report)
+        first = _first_with_key(report, automation)
+    except Invalid:  # what is wrong with another body matters less than that it is another
+        first = _first_with_key(report, automation)
+        if first is None:
+            raise
+    return _replayed(first, report)
 
 
 @transaction.atomic(durable=True)

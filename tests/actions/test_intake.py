@@ -344,13 +344,15 @@ def test_the_first_answer_is_replayed_whatever_happened_since(ann, now):
 
 
 @pytest.mark.parametrize("same_case", [True, False])
-def test_the_same_key_with_another_body_is_refused(same_case):
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_the_same_key_with_another_body_is_refused(same_case, is_complete):
     first = report(idempotency_key="k-1", content_digest="one")
     post(first)
     other = report(
         idempotency_key="k-1",
         content_digest="two",
         reference=first.reference if same_case else reference(),
+        **({} if is_complete else {"data": {"amount": ""}}),
     )
     with refused(KeyReused, attempt=str(Attempt.objects.get().pk)):
         post(other)
