@@ -112,13 +112,18 @@ def _comparison(when: Any) -> dict[str, Any] | None:
 
 
 def thresholds(knob: Knob, values: Iterable[Decimal]) -> tuple[Decimal, ...]:
-    """Where to try the knob: at the current value, and at round numbers spread over the values that were seen."""
+    """Where to try the knob: at the current value, and at round numbers spread over the values that were seen.
+
+    Half of them by how many values there are, half evenly; a hundredth of the values at either end counts for nothing.
+    """
     seen = sorted(values)
     if not seen:
         return (knob.value,)
+    seen = seen[len(seen) // 100 : len(seen) - len(seen) // 100]
     places = 0 if seen[-1] - seen[0] > 100 else 1 if seen[-1] - seen[0] > 2 else 2
-    picked = {round(seen[(len(seen) - 1) * step // (POINTS - 1)], places) for step in range(POINTS)}
-    return tuple(sorted(picked | {knob.value}))
+    by_rank = [seen[(len(seen) - 1) * step // (POINTS // 2)] for step in range(POINTS // 2 + 1)]
+    evenly = [seen[0] + (seen[-1] - seen[0]) * step / (POINTS // 2 + 1) for step in range(1, POINTS // 2 + 1)]
+    return tuple(sorted({round(value, places) for value in (*by_rank, *evenly)} | {knob.value}))
 
 
 def curve(
