@@ -19,6 +19,8 @@ FIXED_COLUMNS = frozenset(
 CHANGING_COLUMNS = tuple(field.attname for field in Handoff._meta.concrete_fields if field.attname not in FIXED_COLUMNS)
 HISTORY_MODEL: Any = Handoff.history.model
 SNAPSHOT_FIELDS = tuple(field.attname for field in HISTORY_MODEL.tracked_fields)
+NOTED_COLUMNS = (*SNAPSHOT_FIELDS, "audit_sequence", "audit_digest")
+"""All of a handoff that `note_many` takes."""
 
 
 class ChangedMeanwhile(NotPossibleNow):

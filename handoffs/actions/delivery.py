@@ -133,8 +133,7 @@ def finish(leased: Leased, exchange: Exchange, *, now: datetime) -> None:
 @transaction.atomic(durable=True)
 def _finish_delivered(results: list[Result], now: datetime) -> None:
     """The same for many that were answered with 2xx: the locks in one order, and few statements for all of them."""
-    handoff_ids = [leased.handoff_id for leased, _ in results]
-    handoffs = {one.pk: one for one in rows.select(Handoff, "id = ANY(%s) ORDER BY id FOR UPDATE", [handoff_ids])}
+    handoffs = _locked([leased.handoff_id for leased, _ in results])
     ids, tokens = [leased.delivery_id for leased, _ in results], [leased.token for leased, _ in results]
     owned = {one.pk: one for one in rows.select(Delivery, OWNED, [ids, tokens], columns=NOTED)}
     mine = [(owned[leased.delivery_id], exchange) for leased, exchange in results if leased.delivery_id in owned]
@@ -145,6 +144,12 @@ def _finish_delivered(results: list[Result], now: datetime) -> None:
         cursor.execute(DELIVERED, [now, list(owned)])
     endpoints.note_try([d.endpoint_id for d, _ in mine if d.endpoint_id], went_well=True, now=now)
     _note_delivered([delivery for delivery, _ in mine], handoffs, now)
+
+
+def _locked(handoff_ids: list[uuid.UUID]) -> dict[uuid.UUID, Handoff]:
+    """As much of them as the trail takes."""
+    where = "id = ANY(%s) ORDER BY id FOR UPDATE"
+    return {one.pk: one for one in rows.select(Handoff, where, [handoff_ids], columns=audit.NOTED_COLUMNS)}
 
 
 def _note_delivered(deliveries: list[Delivery], handoffs: Mapping[uuid.UUID, Handoff], now: datetime) -> None:
