@@ -17,6 +17,6 @@ def test_what_must_hold_holds_after_two_minutes_of_kills(tmp_path):
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
     )
     assert outcome.returncode == 0, outcome.stdout[-3000:] + outcome.stderr[-3000:]
