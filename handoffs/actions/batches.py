@@ -6,18 +6,15 @@ from datetime import datetime
 from django.db import DataError, IntegrityError, transaction
 
 from accounts.models import User
-from handoffs.actions import intake
-from handoffs.actions.reports import Answer, AttemptReport, Visit
+from handoffs.actions import intake, opening
+from handoffs.actions.opening import Plain
+from handoffs.actions.reports import Answer, AttemptReport
 from handoffs.errors import DeskError
-from handoffs.models import Case, gathering, rows
+from handoffs.models import gathering, rows
 from handoffs.queries import lookups, team
-from handoffs.rules import outages
-from handoffs.rules.evaluate import Evaluation
 
 CHUNK_REPORTS = 100
 """So many are written in one transaction."""
-
-Plain = tuple[Visit, Evaluation]
 
 
 class _NobodyThere(Exception):
@@ -70,7 +67,7 @@ def _receive_together(chunk: Sequence[AttemptReport], *, automation: User, now: 
         plain = _on_new_cases({place: one for place, one in found.items() if one is not None})
         _look_up_roles(list(plain.values()), now)
         with gathering.gathered():
-            return {place: intake.on_free_case(*one) for place, one in plain.items()}
+            return {place: opening.on_free_case(*one) for place, one in plain.items()}
 
 
 def _plain(report: AttemptReport, automation: User, now: datetime) -> Plain | None:
@@ -79,13 +76,7 @@ def _plain(report: AttemptReport, automation: User, now: datetime) -> Plain | No
         workflow = intake.workflow_of(report, automation=automation)
     except DeskError:
         return None
-    if report.document_ids or report.error_type or workflow.candidate_id is not None:
-        return None
-    case = Case(workflow=workflow, reference=report.reference, first_attempted_at=now, attempts_count=1)
-    visit = intake.visit_of(report, automation, workflow, case, now)
-    evaluation = intake.judged(visit)
-    needs_more = evaluation.opens_shadow or (evaluation.opens_handoff and intake.mistakes_of(visit))
-    return None if needs_more or outages.references(visit.policy) else (visit, evaluation)
+    return opening.plain(report, automation, workflow, now)
 
 
 def _on_new_cases(plain: dict[int, Plain]) -> dict[int, Plain]:

@@ -22,6 +22,10 @@ class RowsChanged(Exception):
     """One of the rows was changed by somebody else, who did not mind its lock; nothing of the batch counts."""
 
 
+class NotFirst(Exception):
+    """The row that the others stand behind was not stored, or more than new rows was to be written: nothing was."""
+
+
 @dataclass
 class _Change:
     """A row as it is to be, and the version that it had in the database."""
@@ -62,6 +66,23 @@ def gathered() -> Iterator[None]:
     finally:
         _CURRENT.reset(token)
     gathering.write()
+
+
+@contextmanager
+def behind(first: models.Model, *, where: str, params: Sequence[Any]) -> Iterator[None]:
+    """Store `first` and the new rows of this block by one statement, if its keys are new and the SQL `where` holds.
+
+    Raises NotFirst where they are not or it does not; after any exception nothing is written.
+    """
+    gathering = _Gathering()
+    token = _CURRENT.set(gathering)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+    rows = [row for of_table in gathering.new.values() for row in of_table]
+    if gathering.changes or gathering.rest or not records.insert_behind(first, rows, where=where, params=params):
+        raise NotFirst
 
 
 def takes_change(row: models.Model, columns: Iterable[str], *, version: int) -> bool:

@@ -39,6 +39,20 @@ def insert(rows: Sequence[models.Model], *, once_only: bool = False) -> None:
         row._state.adding = False
 
 
+def insert_behind(first: models.Model, rows: Sequence[models.Model], *, where: str, params: Sequence[Any]) -> bool:
+    """Store `first` if its keys are new and the SQL `where` holds, and the others with it; returns whether it was."""
+    ((sql, value),) = insertions([first], f"WHERE {where} ON CONFLICT DO NOTHING RETURNING 1")
+    others = insertions(rows, "WHERE EXISTS (SELECT FROM first)")
+    named = ", ".join(f"new{number} AS ({other})" for number, (other, _) in enumerate(others))
+    with prepared() as cursor:
+        values = [value, *params, *(value for _, value in others)]
+        cursor.execute(f"WITH first AS ({sql}), {named} SELECT count(*) FROM first", values)  # noqa: S608
+        made = bool(cursor.fetchone()[0])
+    for row in (first, *rows):
+        row._state.adding = not made
+    return made
+
+
 def insertions(rows: Sequence[models.Model], ending: str = "") -> list[tuple[str, str]]:
     """(statement, its only parameter) for each table and set of columns among new rows."""
     alike: dict[tuple[Table, Columns], list[models.Model]] = {}

@@ -37,12 +37,22 @@ def received(reports, now):
 
 
 def received_alone(reports, now):
+    """One after the other, by what the process remembers of the workflow."""
     results = []
     for one in reports:
         try:
             results.append(intake.receive(one, automation=matcher(), now=now))
         except DeskError as refusal:
             results.append(refusal)
+    return results
+
+
+def received_with_care(reports, now):
+    """One after the other, and nothing is remembered."""
+    results = []
+    for one in reports:
+        intake.forget()
+        results += received_alone([one], now)
     return results
 
 
@@ -96,7 +106,7 @@ def _any_report(chance, documents):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_batch_is_what_its_reports_are_one_after_the_other(seed):
+def test_a_batch_is_what_its_reports_are_one_after_the_other_remembered_or_not(seed):
     chance, now = random.Random(seed), timezone.now()
     EndpointFactory(event_types=[WebhookType.OPENED, WebhookType.RESOLVED])
     documents = [str(invoice_document(now=now).pk)]
@@ -104,11 +114,11 @@ def test_a_batch_is_what_its_reports_are_one_after_the_other(seed):
     post(plain(reference="R-1", data=CLEAN, idempotency_key="k1", content_digest="first"), now=now)
     reports = [_any_report(chance, documents) for _ in range(30)]
     outcomes = []
-    for receive in (received_alone, received):
+    for receive in (received_with_care, received_alone, received):
         before = transaction.savepoint()
         outcomes.append(([told(one) for one in receive(reports, now)], kept()))
         transaction.savepoint_rollback(before)
-    assert outcomes[0] == outcomes[1]
+    assert outcomes[0] == outcomes[1] == outcomes[2]
 
 
 def test_trails_and_counts_hold_afterwards():

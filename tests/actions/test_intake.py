@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from handoffs.actions import intake, lifecycle
 from handoffs.actions.intake import ContextInvalid
@@ -363,6 +364,61 @@ def test_keys_of_two_automations_do_not_meet(otto):
     post(said)
     other = intake.receive(said, automation=otto, now=Attempt.objects.get().received_at)
     assert (other.body["verdict"], Attempt.objects.count()) == ("proceed", 2)
+
+
+# --- what the process remembers of a workflow -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def remembered(workflow):
+    """A report was taken before, so that the next on a new case is written by one statement if nothing changed."""
+    intake.forget()
+    post(data=CLEAN)
+    return workflow
+
+
+def _plain(**fields):
+    return post(**{"document_ids": (), "data": CLEAN} | fields)
+
+
+def test_a_report_on_a_new_case_is_one_statement(remembered, django_assert_num_queries):
+    said, automation = report(document_ids=(), data=CLEAN), matcher()
+    with django_assert_num_queries(1):
+        answer = intake.receive(said, automation=automation, now=timezone.now())
+    assert (answer.body["verdict"], Attempt.objects.count()) == ("proceed", 2)
+
+
+def test_a_policy_published_elsewhere_judges_the_next_report(remembered):
+    publish(triggers=[{"key": "all", "title": "All", "when": "data.amount > 0"}], context={"summary": "x"})
+    answer = _plain()
+    assert (answer.body["verdict"], answer.body["policy_version"], _fired(answer)) == ("handoff", 2, ["all"])
+
+
+def test_a_policy_retired_elsewhere_judges_no_more(remembered):
+    remembered.live_version = None
+    remembered.save()
+    with refused(PolicyNotPublished):
+        intake.receive(report(document_ids=(), data=CLEAN), automation=matcher(), now=timezone.now())
+    assert Attempt.objects.count() == 1
+
+
+def test_a_host_allowed_elsewhere_may_be_called_at_once_and_one_struck_off_may_not(remembered):
+    remembered.allowed_hosts = ["erp.example"]
+    remembered.save()
+    assert _plain(callback_url="http://erp.example/hook").body["verdict"] == "proceed"
+    with refused(CallbackRefused):
+        _plain()
+    assert Attempt.objects.count() == 2
+
+
+def test_a_token_for_other_workflows_finds_nothing_by_it(remembered):
+    with refused(NotThere):
+        intake.receive(report(document_ids=()), automation=matcher(frozenset({"refunds"})), now=timezone.now())
+
+
+def test_a_second_report_on_the_case_counts_as_the_second(remembered):
+    assert [_plain(reference="INV-9").body["verdict"] for _ in range(2)] == ["proceed", "proceed"]
+    assert Case.objects.get(reference="INV-9").attempts_count == 2
 
 
 # --- refused --------------------------------------------------------------------------------------------------------

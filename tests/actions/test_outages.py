@@ -157,10 +157,11 @@ def test_a_returned_outage_waits_for_an_answer_of_its_own(desk):
 
 
 def test_looking_for_outages_costs_a_report_that_goes_well_one_query(desk, django_assert_max_num_queries):
-    desk.succeed("INV-1")
     factories.workflow(pattern="escalation", triggers=TRIGGERS[:1])
+    desk.succeed("INV-1")
     with CaptureQueriesContext(connection) as without:
-        desk.succeed("INV-2")
+        desk.succeed("INV-1")
     factories.workflow(pattern="escalation", triggers=TRIGGERS)
+    desk.succeed("INV-1")
     with django_assert_max_num_queries(len(without) + 1):
-        desk.succeed("INV-3")
+        desk.succeed("INV-1")

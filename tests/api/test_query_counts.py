@@ -3,7 +3,7 @@
 import pytest
 
 from accounts import authentication
-from tests.factories import CLEAN, DATA, HandoffFactory, invoice_document, reference
+from tests.factories import CLEAN, DATA, HandoffFactory, invoice_document, publish, reference
 
 pytestmark = pytest.mark.django_db
 
@@ -65,10 +65,19 @@ def test_a_report_that_proceeds(bot, counted):
         body = {"workflow": "invoice-matching", "reference": reference(), "data": {**DATA, **CLEAN}}
         return bot.post("/cases/", body)
 
+    counted(1, report)
+
+
+def test_a_report_that_opens_a_handoff(bot, workflow, counted):
+    publish(context={"summary": "{reference}", "fields": [{"field": "data.amount"}]})
+
+    def report():
+        return bot.post("/cases/", {"workflow": "invoice-matching", "reference": reference(), "data": dict(DATA)})
+
     counted(5, report)
 
 
-def test_a_report_that_opens_a_handoff(bot, counted):
+def test_a_report_that_opens_a_handoff_with_documents(bot, counted):
     documents = [str(invoice_document().pk) for _ in range(2)]
 
     def report():
