@@ -72,7 +72,10 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One decision on offer. `second_person` is True (always), a condition, or None (never)."""
+    """One decision on offer. `second_person` is True (always), a condition, or None (never).
+
+    `together` lets a reviewer give it to several selected cases at once.
+    """
 
     key: str
     title: str
@@ -81,6 +84,7 @@ class Outcome:
     explain: str = ""
     reason: ReasonRule = ReasonRule.OPTIONAL
     reversible: bool = True
+    together: bool = False
     second_person: Condition | bool | None = None
     answers: Mapping[str, Any] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ from handoffs.choices import OutcomeKind, Pattern, ReminderAnchor
 from handoffs.rules.data_schema import DataSchema, Vocabulary, parse_path
 from handoffs.rules.detection import RESERVED_KEYS
 from handoffs.rules.durations import words
-from handoffs.rules.policy import FailureLimit, Policy, Sla
+from handoffs.rules.policy import FailureLimit, Outcome, Policy, Sla
 from handoffs.rules.problems import Misfit, Problem, did_you_mean
 
 RESERVED_OUTCOMES = ("escalate", "return")
@@ -157,12 +157,21 @@ def _roles(policy: Policy, around: Surroundings) -> Iterator[Problem]:
 def _outcomes(policy: Policy, around: Surroundings) -> Iterator[Problem]:
     yield from _twice("outcomes", "key", (outcome.key for outcome in policy.outcomes))
     for position, outcome in enumerate(policy.outcomes):
+        if outcome.together:
+            yield from _together(outcome, f"outcomes[{position}].together")
         if outcome.key in RESERVED_OUTCOMES:
             yield _error(f"outcomes[{position}].key", f"{outcome.key} is always there: rename it or leave it out")
         for number, name in enumerate(outcome.answers.get("required", ())):
             if name not in outcome.answers["properties"]:
                 near = did_you_mean(name, outcome.answers["properties"])
                 yield _error(f"outcomes[{position}].answers.required[{number}]", f"no question is called {name}{near}")
+
+
+def _together(outcome: Outcome, place: str) -> Iterator[Problem]:
+    if outcome.answers.get("required"):
+        yield _error(place, f"{outcome.key} has questions that must be answered case by case: write false")
+    if outcome.kind is OutcomeKind.APPROVE and not outcome.reversible:
+        yield _warning(place, f"{outcome.key} approves what cannot be undone, and for many cases with one press")
 
 
 def _suggestions(policy: Policy, around: Surroundings) -> Iterator[Problem]:

@@ -219,6 +219,7 @@ class _Builder:
             explain=part.get("explain", ""),
             reason=ReasonRule(part.get("reason", ReasonRule.OPTIONAL)),
             reversible=part.get("reversible", True),
+            together=part.get("together", False),
             second_person=self.conditions.get(f"{place}.second_person.when") or (True if second is True else None),
             answers=part.get("answers", {}),
         )

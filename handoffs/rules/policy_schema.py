@@ -158,6 +158,7 @@ def _outcome() -> Schema:
         "explain": text("What happens next, in words for the reviewer", 500),
         "reason": one_of(ReasonRule, "Whether the reviewer must give a reason (default optional)"),
         "reversible": flag("Whether it can be undone (default true)"),
+        "together": flag("May be decided for several cases at once (default false)"),
         "second_person": _second_person(),
         "answers": {"$ref": "#/$defs/answers", "description": "Questions that this decision answers, as a form"},
     }

@@ -30,6 +30,7 @@ def told(before, after):
         (("triggers.0.when.value", 3), ["Trigger price_variance threshold 2 → 3"]),
         (("sla.resolve_within", "9h"), ["Resolve within 8 h → 9 h"]),
         (("outcomes.0.reason", "required"), ["Outcome approve_and_pay reason optional → required"]),
+        (("outcomes.1.together", True), ["Outcome request_vendor_correction for several cases at once no → yes"]),
         (("routes.0.role", "AP manager"), ["Route to AP manager role Procurement analyst → AP manager"]),
         (
             ("triggers.1.when", {"field": "data.po_number", "is": "present"}),

@@ -185,6 +185,29 @@ def test_the_invoice_policy_has_nothing_to_complain_about():
             [("sla.cut_off.outcome", "rejct")],
             ["error sla.cut_off.outcome: there is no outcome rejct, did you mean reject?"],
         ),
+        # --- several cases at once
+        ([("outcomes.1.together", True)], []),
+        (
+            [
+                ("outcomes.1.together", True),
+                (
+                    "outcomes.1.answers",
+                    {"type": "object", "properties": {"sum": {"type": "string"}}, "required": ["sum"]},
+                ),
+            ],
+            [
+                "error outcomes[1].together: request_vendor_correction has questions that must be answered case by case: "
+                "write false"
+            ],
+        ),
+        (
+            [("outcomes.0.together", True)],
+            [
+                "warning outcomes[0].together: approve_and_pay approves what cannot be undone, "
+                "and for many cases with one press"
+            ],
+        ),
+        ([("outcomes.0.together", True), ("outcomes.0.reversible", True)], []),
         # --- rollout
         ([("rollout.shadow", True)], []),
         (

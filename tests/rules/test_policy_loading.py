@@ -87,6 +87,7 @@ def test_the_invoice_policy_is_read_to_the_last_setting():
     assert policy.sla.cut_off.after_seconds == 259_200
     assert [outcome.second_person is not None for outcome in policy.outcomes] == [False, False, True]
     assert policy.outcomes[0].reversible is False
+    assert [outcome.together for outcome in policy.outcomes] == [False, False, False]  # as before the key existed
 
 
 @pytest.mark.parametrize(("second_person", "expected"), [(True, True), (False, None)], ids=["always", "never"])
@@ -152,6 +153,7 @@ def test_labels_and_types_of_shown_fields_come_from_the_data_schema():
         ("triggers.3.failures.retry_after", [], "list at least 1"),
         ("outcomes.0.kind", "aprove", "unknown word aprove, did you mean approve?"),
         ("outcomes.0.reversible", "no", "write true or false, not no"),
+        ("outcomes.0.together", 1, "write true or false, not 1"),
         ("outcomes.2.second_person", "yes", "write true or false or keys and values, not yes"),
         ("outcomes.2.second_person.when.field", "data.amonut", "unknown field data.amonut, did you mean data.amount?"),
         ("suggest.0.outcome", GONE, "missing: add outcome (key of an outcome)"),

@@ -13,7 +13,7 @@ from handoffs.rules.policy_reading import FRACTION_TEXT, INTEGER_TEXT
 READING_ORDER = """
     key name field title type format kind when all any not exists all_of where is value failures sample count within
     errors retry_after across_cases unknown root_cause before after by to role priority tell recovery reversible explain
-    reason second_person answers outcome as label currency sensitive summary fields require documents calendar
+    reason together second_person answers outcome as label currency sensitive summary fields require documents calendar
     accept_within resolve_within reminders escalation cut_off idle_release receipt_within on_failure always_when percent
     reviewers shadow limits promote min_cases override_percent cut_off_percent failed_recovery_percent mtta
     agreement_percent kappa second_look unopened_documents requires_replay

@@ -142,11 +142,13 @@ def _outcomes(document: Part, words: Words) -> Iterator[Item]:
             "told to the reviewer": str(outcome.get("explain", "")),
             "reason": str(outcome.get("reason", "optional")),
             "can be undone": yes_no(outcome.get("reversible", True)),
+            "for several cases at once": yes_no(outcome.get("together", False)),
             "second person": _second(outcome.get("second_person"), words),
             "questions": _questions(outcome.get("answers")),
         }
         said = f"{titled(outcome)}: {then}, reason {details['reason']}"
         said += "" if details["can be undone"] == "yes" else ", cannot be undone"
+        said += "" if details["for several cases at once"] == "no" else ", for several cases at once"
         said += "" if details["second person"] == "never" else f", second person {details['second person']}"
         yield Item(noun="Outcome", name=str(outcome.get("key")), key=str(outcome.get("key")), sentence=said,
                    details=details, source=outcome)  # fmt: skip

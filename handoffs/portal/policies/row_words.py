@@ -44,6 +44,7 @@ def _route_row(item: Part, words: Words) -> tuple[str, str]:
 def _outcome_row(item: Part, words: Words) -> tuple[str, str]:
     said = [str(item.get("kind", "…")), f"reason {item.get('reason', 'optional')}"]
     said += [] if item.get("reversible", True) else ["cannot be undone"]
+    said += ["for several cases at once"] if item.get("together") else []
     return titled(item), " · ".join(said)
 
 

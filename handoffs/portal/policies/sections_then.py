@@ -61,6 +61,7 @@ OUTCOMES = Section(
                     size="short",
                 ),
                 Box(name="reversible", label="Can be undone", kind="check", default=True),
+                Box(name="together", label="May be decided for several cases at once", kind="check"),
                 Box(
                     name="second_person",
                     label="A second person confirms",
