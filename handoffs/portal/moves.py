@@ -10,13 +10,9 @@ from django.utils import timezone
 
 from handoffs import access
 from handoffs.actions import context, decisions, lifecycle
-from handoffs.errors import DeskError, Invalid
 from handoffs.models import Handoff
 from handoffs.portal.doors import move
 from handoffs.portal.feedback_view import read as read_feedback
-from handoffs.portal.preferences import came_from
-
-MAX_BULK = 100
 
 
 @move
@@ -99,40 +95,6 @@ def note(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     handoff = _handoff(request, handoff_id)
     context.add_note(handoff, author=_person(request), text=request.POST.get("text", ""), now=timezone.now())
     return redirect(f"{request.path.removesuffix('note/')}#notes")
-
-
-@move
-def bulk(request: HttpRequest) -> HttpResponse:
-    """Accept or escalate what was selected, one by one, and say what could not be done and why."""
-    do = {"accept": _accept_one, "escalate": _escalate_one}.get(request.POST.get("do", ""))
-    if do is None:
-        raise Invalid("Choose what to do with the selected handoffs.")
-    refused: list[str] = []
-    picked = request.POST.getlist("handoff")[:MAX_BULK]
-    for handoff_id in picked:
-        try:
-            do(request, handoff_id)
-        except DeskError as error:
-            refused.append(error.message)
-    _tell(request, done=len(picked) - len(refused), refused=refused)
-    return redirect(came_from(request))
-
-
-def _accept_one(request: HttpRequest, handoff_id: str) -> None:
-    lifecycle.accept(_handoff(request, handoff_id), reviewer=_person(request), now=timezone.now())
-
-
-def _escalate_one(request: HttpRequest, handoff_id: str) -> None:
-    handoff = _handoff(request, handoff_id)
-    lifecycle.escalate(handoff, actor=_person(request), reason=_reason(request), now=timezone.now())
-
-
-def _tell(request: HttpRequest, *, done: int, refused: list[str]) -> None:
-    verb = "accepted" if request.POST["do"] == "accept" else "escalated"
-    if done:
-        messages.success(request, f"{done} {verb}.")
-    for message in dict.fromkeys(refused):
-        messages.warning(request, f"{refused.count(message)} not {verb}: {message}")
 
 
 def _handoff(request: HttpRequest, handoff_id: uuid.UUID | str) -> Handoff:

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from handoffs.portal import cases, documents, feedback, lists, moves, preferences
+from handoffs.portal import bulk, cases, documents, feedback, lists, moves, preferences
 
 handoff = [
     path("", cases.case, name="case"),
@@ -30,7 +30,7 @@ urlpatterns = [
     path("queue/", lists.queue, name="queue"),
     path("queue/news/", lists.news, name="news"),
     path("queue/take-next/", moves.take_next, name="take_next"),
-    path("queue/bulk/", moves.bulk, name="bulk"),
+    path("queue/bulk/", bulk.bulk, name="bulk"),
     path("mine/", lists.mine, name="mine"),
     path("cases/", lists.cases, name="cases"),
     path("handoffs/<uuid:handoff_id>/", include(handoff)),
