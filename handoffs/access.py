@@ -1,6 +1,8 @@
 """The only way to fetch anything on somebody's behalf: default deny, and what one may not see does not exist."""
 
 import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -136,6 +138,13 @@ def handoff_for(user: User, handoff_id: uuid.UUID | str) -> Handoff:
     if found is None or not _sees(user, found):
         raise NotThere("There is no such handoff, or it was never routed to one of your roles.")
     return found
+
+
+def handoffs_among(user: User, handoff_ids: Iterable[str]) -> list[Handoff]:
+    """Those of these ids that are visible handoffs, once each and in this order, with all that `handoff_for` gives."""
+    wanted = dict.fromkeys(_uuids(handoff_ids))
+    found = handoffs_for(user).filter(pk__in=list(wanted)).select_related(*SHOWN_WITH_HANDOFF).in_bulk()
+    return [found[pk] for pk in wanted if pk in found]
 
 
 def _sees(user: User, handoff: Handoff) -> bool:
@@ -318,6 +327,12 @@ def _told(user: User) -> QuerySet[Notification]:
     names = list(user.roles.values())
     told = Notification.objects.filter(person=user, channel=Channel.IN_APP, kind=NoticeKind.ESCALATED)
     return told.filter(handoff__policy_version__role_names__overlap=names)
+
+
+def _uuids(values: Iterable[str]) -> Iterator[uuid.UUID]:
+    for value in values:
+        with suppress(NotThere):
+            yield _uuid(value)
 
 
 def _uuid(value: uuid.UUID | str) -> uuid.UUID:

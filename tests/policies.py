@@ -103,6 +103,11 @@ class _Gone:
 GONE = _Gone()
 
 
+def for_several(*keys: str) -> list[dict[str, Any]]:
+    """The outcomes of the invoice matching, those of `keys` for several cases at once."""
+    return [outcome | {"together": outcome["key"] in keys} for outcome in invoice_matching()["outcomes"]]
+
+
 def invoice_matching(**changes: Any) -> dict[str, Any]:
     """A fresh document with every section of a policy; `changes` replace whole sections, None leaves one out."""
     document: dict[str, Any] = read_yaml(INVOICE_MATCHING) | changes

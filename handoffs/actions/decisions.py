@@ -56,7 +56,7 @@ def _decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) 
     handoff = locked(handoff)
     check(handoff, reviewer, "decide")
     _check_context(handoff, choice.context_digest)
-    outcome = _checked_outcome(handoff, choice)
+    outcome = checked_outcome(handoff, choice)
     decision = _decision(handoff, outcome, choice, reviewer, now)
     if handoff.mode != Mode.SECOND_LOOK and _needs_second_person(handoff, outcome):
         return _propose(handoff, decision, reviewer, now)
@@ -124,6 +124,22 @@ def expire(handoff: Handoff, *, outcome: Outcome, deadline: datetime, now: datet
     _carry_out(handoff, decision, now)
 
 
+def checked_outcome(handoff: Handoff, choice: Choice) -> Outcome:
+    """The chosen outcome as the handoff's own policy has it. Raises Invalid with each mistake."""
+    policy = policy_of(handoff.policy_version_id)
+    outcome = policy.outcome(choice.outcome)
+    if outcome is None:
+        offered = ", ".join(outcome.key for outcome in policy.outcomes)
+        raise _invalid("/outcome", f"There is no outcome {choice.outcome!r}; choose one of {offered}.")
+    if outcome.reason is ReasonRule.REQUIRED and not choice.reason.strip():
+        raise _invalid("/reason", f"{outcome.title} needs a reason.")
+    if len(choice.reason) > MAX_REASON_CHARACTERS:
+        raise _invalid("/reason", f"Keep the reason within {MAX_REASON_CHARACTERS} characters.")
+    _check_answers(outcome, choice.answers)
+    choice.feedback.check()
+    return outcome
+
+
 def _propose(handoff: Handoff, decision: Decision, reviewer: User, now: datetime) -> Handoff:
     decision.status = DecisionStatus.PROPOSED
     handoff.propose(now=now)
@@ -183,21 +199,6 @@ def _check_context(handoff: Handoff, seen_digest: str) -> None:
         context_digest=handoff.context_digest,
         seen_digest=seen_digest,
     )
-
-
-def _checked_outcome(handoff: Handoff, choice: Choice) -> Outcome:
-    policy = policy_of(handoff.policy_version_id)
-    outcome = policy.outcome(choice.outcome)
-    if outcome is None:
-        offered = ", ".join(outcome.key for outcome in policy.outcomes)
-        raise _invalid("/outcome", f"There is no outcome {choice.outcome!r}; choose one of {offered}.")
-    if outcome.reason is ReasonRule.REQUIRED and not choice.reason.strip():
-        raise _invalid("/reason", f"{outcome.title} needs a reason.")
-    if len(choice.reason) > MAX_REASON_CHARACTERS:
-        raise _invalid("/reason", f"Keep the reason within {MAX_REASON_CHARACTERS} characters.")
-    _check_answers(outcome, choice.answers)
-    choice.feedback.check()
-    return outcome
 
 
 def _check_answers(outcome: Outcome, answers: Mapping[str, Any]) -> None:

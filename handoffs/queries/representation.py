@@ -96,7 +96,7 @@ def remember_decision(handoff: Handoff, decision: Decision, recoveries: list[Rec
 
 def many(handoffs: list[Handoff]) -> list[dict[str, Any]]:
     """The contract's objects of stored handoffs, in a number of queries that does not grow with them."""
-    packages = _packages(handoffs)
+    packages = packages_of(handoffs)
     decisions = final_decisions([handoff.pk for handoff in handoffs if handoff.resolved_at])
     recoveries = _recoveries(decisions.values())
     questions = _questions([handoff.pk for handoff in handoffs if handoff.state == State.RETURNED])
@@ -122,7 +122,8 @@ def proposals_of(handoffs: Iterable[Handoff]) -> dict[Any, str]:
     return dict(ShadowProposal.objects.filter(pk__in=decided).exclude(outcome="").values_list("pk", "outcome"))
 
 
-def _packages(handoffs: list[Handoff]) -> dict[Any, dict[str, Any]]:
+def packages_of(handoffs: list[Handoff]) -> dict[Any, dict[str, Any]]:
+    """The current context package of each handoff by its id, in one query."""
     if len(handoffs) == 1:
         return {handoffs[0].pk: package_of(handoffs[0])}
     current = ContextRevision.objects.filter(handoff__in=handoffs, number=F("handoff__context_revision_number"))

@@ -196,15 +196,19 @@ def test_the_invoice_policy_has_nothing_to_complain_about():
                 ),
             ],
             [
-                "error outcomes[1].together: request_vendor_correction has questions that must be answered case by case: "
-                "write false"
+                (
+                    "error outcomes[1].together: "
+                    "request_vendor_correction has questions that must be answered case by case: write false"
+                )
             ],
         ),
         (
             [("outcomes.0.together", True)],
             [
-                "warning outcomes[0].together: approve_and_pay approves what cannot be undone, "
-                "and for many cases with one press"
+                (
+                    "warning outcomes[0].together: "
+                    "approve_and_pay approves what cannot be undone, and for many cases with one press"
+                )
             ],
         ),
         ([("outcomes.0.together", True), ("outcomes.0.reversible", True)], []),
