@@ -78,6 +78,7 @@ def mine(request: HttpRequest) -> HttpResponse:
         "title": "My work",
         "count": f"{len(listing.rows)} open" if listing.rows and not listing.has_more else "",
         "take_next": bool(_roles(request)),
+        "bulk": True,
         "empty": Empty(icon="user-check", title="You hold nothing", text=text, actions=actions),
     }
     return _list(request, listing, page_values, now=now)

@@ -31,6 +31,7 @@ urlpatterns = [
     path("queue/news/", lists.news, name="news"),
     path("queue/take-next/", moves.take_next, name="take_next"),
     path("queue/bulk/", bulk.bulk, name="bulk"),
+    path("queue/decide-together/", bulk.decide_together, name="decide_together"),
     path("mine/", lists.mine, name="mine"),
     path("cases/", lists.cases, name="cases"),
     path("handoffs/<uuid:handoff_id>/", include(handoff)),

@@ -19,9 +19,9 @@ from handoffs.queries import inbox
 from handoffs.rules.deliveries import Exchange
 from tests import factories
 from tests.browser.audit import Audit
-from tests.browser.stage import Desk, case_url, follow
+from tests.browser.stage import Desk, case_url, follow, go
 from tests.factories import EndpointFactory, HandoffFactory
-from tests.policies import invoice_matching
+from tests.policies import for_several, invoice_matching
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -182,6 +182,25 @@ def test_refusals_of_a_case(look: Look, ann: User, bob: User) -> None:
     factories.post(reference=changed.case.reference, data={"amount": "1450.00"})
     follow(audit.page, "1", "Control+Enter")
     expect(audit.page.locator("#refusal .changes")).to_be_visible()
+    audit.look()
+    assert_nothing(audit.found)
+
+
+def test_deciding_together(look: Look, ann: User, bob: User) -> None:
+    factories.publish(outcomes=for_several("request_vendor_correction"))
+    for wishes in ({}, {"accepted_by": ann}, {"accepted_by": bob}):
+        HandoffFactory(**wishes)
+    audit = look(ann)
+    audit.page.goto("/queue/")
+    for box in audit.page.get_by_role("checkbox", name="Select").all():
+        box.check()
+    go(audit.page.get_by_role("button", name="Decide together"))
+    expect(audit.page.get_by_role("heading", name="Left out")).to_be_visible()
+    audit.look()
+    audit.page.get_by_role("radio").check()
+    audit.page.get_by_label("Reason for all").fill(" ")
+    follow(audit.page, "Control+Enter")
+    expect(audit.page.locator("#reason-error")).to_be_visible()
     audit.look()
     assert_nothing(audit.found)
 

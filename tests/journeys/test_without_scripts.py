@@ -12,6 +12,7 @@ from handoffs.models import Decision, Handoff
 from tests import factories
 from tests.browser.stage import Desk, case_url, go
 from tests.factories import HandoffFactory
+from tests.policies import for_several
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -79,6 +80,24 @@ def test_escalate(page: Page, ann: User) -> None:
     expect(page.get_by_role("heading", name="Waiting for AP manager")).to_be_visible()
     moved = Handoff.objects.get(pk=handoff.pk)
     assert (moved.state, moved.escalation_level, moved.holder) == (State.PENDING, 1, None)
+
+
+def test_several_are_decided_together(page: Page, ann: User) -> None:
+    factories.publish(outcomes=for_several("request_vendor_correction"))
+    first, second = HandoffFactory(), HandoffFactory(accepted_by=ann)
+    page.goto("/queue/")
+    for handoff in (first, second):
+        page.get_by_role("checkbox", name=f"Select {handoff.case.reference}").check()
+    press(page, "Decide together")
+    shown = page.get_by_role("list", name="Cases that are decided together").get_by_role("listitem")
+    expect(shown).to_contain_text([first.case.reference, second.case.reference])
+    page.get_by_role("radio", name="Request vendor correction").check()
+    page.get_by_label(re.compile("^Reason")).fill("Prices were never agreed")
+    press(page, "Decide 2 cases")
+    expect(page.get_by_text("2 decided.")).to_be_visible()
+    made = Decision.objects.values_list("handoff", "outcome", "reason")
+    words = ("request_vendor_correction", "Prices were never agreed")
+    assert set(made) == {(first.pk, *words), (second.pk, *words)}
 
 
 def test_filters_the_theme_and_documents(page: Page, ann: User) -> None:

@@ -10,6 +10,7 @@ from handoffs.errors import NotAllowed
 from handoffs.models import Handoff, PolicyVersion
 from tests import factories
 from tests.factories import WORKFLOW, ann, bob, lea, otto, post, report, token_of, workflow
+from tests.policies import for_several
 
 pytestmark = pytest.mark.django_db
 WHY = "Freight was never agreed with them"
@@ -125,6 +126,26 @@ def shadow(db):
         root_cause=ASKED_FOR, links=({"label": ASKED_FOR, "url": "https://erp.example/votes"},),
     )  # fmt: skip
     return opened_by(said)
+
+
+def test_deciding_together_shows_no_more_of_a_shadow_or_a_second_look_than_its_page(as_):
+    together = {"outcomes": for_several("request_vendor_correction")}
+    workflow(rollout={"percent": 100, "shadow": True}, **together)
+    shadow = opened(reference="SHADOW-1", proposed_outcome="reject", summary=ASKED_FOR, root_cause=ASKED_FOR)
+    workflow(integrity={"second_look": {"percent": 100}}, **together)
+    first = decided(opened(reference="FIRST-1"), ann(), "reject")
+    second = Handoff.objects.get(mode="second_look")
+    picked = [str(each.pk) for each in (shadow, second, first)]
+    page = as_(bob()).post("/queue/bulk/", {"do": "together", "handoff": picked})
+    shown = page.context["asked"]
+    assert [line.handoff for line in shown.taking_part] == [shadow, second]
+    assert (shown.left_out, shown.unseen_count) == ([], 1)
+    assert [secret for secret in (ASKED_FOR, WHY, str(first.pk)) if secret in page.text] == []
+    know = as_(ann()).post("/queue/bulk/", {"do": "together", "handoff": picked}).context["asked"]
+    assert [(line.handoff, line.why_not[:28]) for line in know.left_out] == [
+        (second, "You know the first decision;"),
+        (first, "The handoff is resolved alre"),
+    ]
 
 
 def opened_by(said) -> Handoff:
