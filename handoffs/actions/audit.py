@@ -1,6 +1,6 @@
 """The one helper that saves a handoff and writes the row of its audit trail, in the caller's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,19 +49,22 @@ def record(
     details: Mapping[str, Any] | None = None,
     only_if: str = "",
     rows: Sequence[models.Model] = (),
+    telling: Callable[[], Sequence[models.Model]] = tuple,
 ) -> bool:
     """Write the handoff as it now stands together with one row of its trail, and with new `rows` that belong to it.
 
-    The caller holds the row lock. `only_if` is an SQL condition for the database to check in the same statement; where
+    `telling` makes further rows, which tell of the handoff by its new version and row of the trail. The caller holds
+    the row lock. `only_if` is an SQL condition for the database to check in the same statement; where
     it does not hold, nothing is written and the answer is False. Raises ChangedMeanwhile if the row lock was not held.
     """
     before = handoff.version
     row = _next_row(handoff, event, actor=actor, now=now, reason=reason, details=details or {})
     handoff.version, handoff.updated_at = before + 1, now
+    new = [row, *rows, *telling()]
     if not only_if and gathering.takes_change(handoff, CHANGING_COLUMNS, version=before):
-        return gathering.takes_new([row, *rows])
+        return gathering.takes_new(new)
     where = f"version = %s AND {only_if}" if only_if else "version = %s"
-    written = table_rows.update_and_insert(handoff, CHANGING_COLUMNS, where=where, params=[before], rows=[row, *rows])
+    written = table_rows.update_and_insert(handoff, CHANGING_COLUMNS, where=where, params=[before], rows=new)
     if not written and not only_if:
         raise ChangedMeanwhile("Somebody else changed this handoff. Look at it again.")
     return written

@@ -14,6 +14,7 @@ from handoffs.actions import audit
 from handoffs.choices import Event
 from handoffs.errors import Invalid, Mistake, NotAllowed
 from handoffs.models import Actor, Attempt, ContextRevision, Document, DocumentContent, Handoff, Note, Workflow, rows
+from handoffs.queries.callers import CALLERS, remember_callers
 from handoffs.queries.representation import REVISION, package_of, remember, remember_revision
 from handoffs.rules import package as packages
 
@@ -21,6 +22,8 @@ HEARD = (
     "ARRAY(SELECT unnest(event_types) FROM handoffs_endpoint AS e WHERE e.workflow_id = handoffs_handoff.workflow_id)"
 )
 """What kinds of messages the endpoints of a handoff's workflow ask for, in SQL beside its row."""
+VERSION_SEEN = "(SELECT version FROM handoffs_handoff AS seen WHERE seen.id = handoffs_handoff.id)"
+"""What version a handoff had when the statement began: an older one than its row's where that was waited for."""
 UNREFERENCED_FOR = timedelta(hours=24)
 MAX_NOTE_CHARACTERS = 5_000
 
@@ -164,13 +167,19 @@ def reveal_field(handoff: Handoff, key: str, *, reader: User, now: datetime) -> 
     return fact["value"]
 
 
-def locked(handoff: Handoff) -> Handoff:
-    """The same handoff, read again under its row lock; what it points at is known where it has not changed."""
+def locked(handoff: Handoff, *, with_callers: bool = False) -> Handoff:
+    """The same handoff, read again under its row lock; what it points at is known where it has not changed.
+
+    `with_callers` reads at once who waits for it, for whom is about to tell them.
+    """
     # No joins: who waited for the lock would find the new row joined to the old holder. What is read beside the row is
-    # as old as the statement, and a revision of use only where the row still names it.
-    found, (revision, heard) = rows.locked_with(Handoff, handoff.pk, (REVISION, HEARD))
+    # as old as the statement: a revision is of use only where the row still names it, callers where nothing changed.
+    also = (REVISION, HEARD, VERSION_SEEN, CALLERS if with_callers else "NULL")
+    found, (revision, heard, version_seen, callers) = rows.locked_with(Handoff, handoff.pk, also)
     found.heard = heard
     remember_revision(found, revision)
+    if version_seen == found.version:
+        remember_callers(found, callers)
     rows.share_relations(handoff, to=found)
     return found
 

@@ -1,8 +1,9 @@
 """Deciding: a person's evidence-bound choice, the second person's word, and the clock's cut-off."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -53,7 +54,7 @@ def decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -
 
 @transaction.atomic(durable=True)
 def _decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -> Handoff:
-    handoff = locked(handoff)
+    handoff = locked(handoff, with_callers=True)
     check(handoff, reviewer, "decide")
     _check_context(handoff, choice.context_digest)
     outcome = checked_outcome(handoff, choice)
@@ -61,7 +62,9 @@ def _decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) 
     if handoff.mode != Mode.SECOND_LOOK and _needs_second_person(handoff, outcome):
         return _propose(handoff, decision, reviewer, now)
     handoff.resolve(now=now)
-    _save_before_cut_off(handoff, Event.RESOLVED, decision, by=Actor.of(reviewer), now=now, rows=[decision])
+    telling = _announcing(handoff, decision, now)
+    by = Actor.of(reviewer)
+    _save_before_cut_off(handoff, Event.RESOLVED, decision, by=by, now=now, rows=[decision], telling=telling)
     _carry_out(handoff, decision, now)
     return handoff
 
@@ -87,13 +90,14 @@ def confirm(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
 
 @transaction.atomic(durable=True)
 def _confirm(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
-    handoff = locked(handoff)
+    handoff = locked(handoff, with_callers=True)
     check(handoff, reviewer, "confirm")
     decision = _proposal(handoff)
     _check_context(handoff, decision.context_digest)
     decision.status, decision.confirmed_by, decision.confirmed_at = DecisionStatus.FINAL, reviewer, now
     handoff.confirm(now=now)
-    _save_before_cut_off(handoff, Event.CONFIRMED, decision, by=Actor.of(reviewer), now=now)
+    telling = _announcing(handoff, decision, now)
+    _save_before_cut_off(handoff, Event.CONFIRMED, decision, by=Actor.of(reviewer), now=now, telling=telling)
     decision.save()
     _carry_out(handoff, decision, now)
     return handoff
@@ -119,7 +123,16 @@ def expire(handoff: Handoff, *, outcome: Outcome, deadline: datetime, now: datet
     decision = _decision(handoff, outcome, choice, None, deadline)
     handoff.expire(deadline=deadline)
     wind(handoff, now=now)
-    audit.record(handoff, Event.EXPIRED, actor=CLOCK, now=now, reason=reason, details=_told(decision), rows=[decision])
+    audit.record(
+        handoff,
+        Event.EXPIRED,
+        actor=CLOCK,
+        now=now,
+        reason=reason,
+        details=_told(decision),
+        rows=[decision],
+        telling=_announcing(handoff, decision, now),
+    )
     notifications.overtake(handoff, now=now)
     _carry_out(handoff, decision, now)
 
@@ -155,6 +168,7 @@ def _save_before_cut_off(
     by: Actor,
     now: datetime,
     rows: Sequence[Model] = (),
+    telling: Callable[[], Sequence[Model]] = tuple,
 ) -> None:
     wind(handoff, now=now)
     saved = audit.record(
@@ -166,6 +180,7 @@ def _save_before_cut_off(
         details=_told(decision),
         only_if=BEFORE_CUT_OFF,
         rows=rows,
+        telling=telling,
     )
     if not saved:
         cut_off_at = rfc3339(handoff.cut_off_at)
@@ -173,10 +188,14 @@ def _save_before_cut_off(
     notifications.overtake(handoff, now=now)
 
 
+def _announcing(handoff: Handoff, decision: Decision, now: datetime) -> Callable[[], Sequence[Model]]:
+    """The automation is told a final decision, unless it has no effect."""
+    return partial(recovery.announcement, handoff, decision, now=now) if handoff.has_effect else tuple
+
+
 def _carry_out(handoff: Handoff, decision: Decision, now: datetime) -> None:
-    """What follows from a final decision: the automation is told, unless it has no effect."""
+    """What else follows from a final decision."""
     if handoff.has_effect:
-        recovery.announce(handoff, decision, now=now)
         integrity.sample(handoff, decision, now=now)
     else:
         shadow.reveal(handoff)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -129,8 +130,9 @@ def return_(handoff: Handoff, *, reviewer: User, reason: str, questions: list[st
     check(handoff, reviewer, "return")
     handoff.return_(now=now)
     said = {"reason": reason, "questions": asked}
-    save_and_tell(handoff, Event.RETURNED, by=Actor.of(reviewer), now=now, reason=reason, details=said)
-    recovery.tell(handoff, WebhookType.RETURNED, now=now, extra={"returned": said})
+    kind, extra = WebhookType.RETURNED, {"returned": said}
+    by = Actor.of(reviewer)
+    save_and_tell(handoff, Event.RETURNED, kind, by=by, now=now, reason=reason, details=said, extra=extra)
     return handoff
 
 
@@ -182,8 +184,7 @@ def take_back(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> Non
     drop_proposal(handoff)
     handoff.withdraw(now=now)
     extra = {"withdrawn": {"reason": reason}}
-    save_and_tell(handoff, Event.WITHDRAWN, by=by, now=now, reason=reason)
-    recovery.tell(handoff, WebhookType.WITHDRAWN, now=now, extra=extra)
+    save_and_tell(handoff, Event.WITHDRAWN, WebhookType.WITHDRAWN, by=by, now=now, reason=reason, extra=extra)
 
 
 def open_again(handoff: Handoff, *, by: Actor, reason: str, now: datetime) -> None:
@@ -216,13 +217,13 @@ def save_and_tell(
     now: datetime,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Wind the clock, save with a row of the trail, and tell who subscribed to `kind`."""
+    """Wind the clock, save with a row of the trail, and tell who subscribed to `kind`, with what is `extra` to it."""
     wind(handoff, now=now)
-    audit.record(handoff, event, actor=by, now=now, reason=reason, details=details)
+    telling = partial(recovery.messages, handoff, kind, now=now, extra=extra) if kind else tuple
+    audit.record(handoff, event, actor=by, now=now, reason=reason, details=details, telling=telling)
     notifications.overtake(handoff, now=now)
-    if kind is not None:
-        recovery.tell(handoff, kind, now=now, extra=None)
 
 
 def wind(handoff: Handoff, *, now: datetime) -> None:

@@ -6,53 +6,53 @@ from typing import Any
 
 from handoffs.actions import doorbell
 from handoffs.choices import DEFAULT_WEBHOOK_TYPES, DeliveryState, RecoveryState, WebhookType
-from handoffs.models import Attempt, Decision, Delivery, Endpoint, Handoff, Recovery, rows
+from handoffs.models import Decision, Delivery, Endpoint, Handoff, Recovery, rows
 from handoffs.queries import lookups, undo
+from handoffs.queries.callers import callers
 from handoffs.queries.policies import policy_of
 from handoffs.queries.representation import decision_json, handoff_json, package_of, remember_decision, rfc3339
 
 SUBSCRIBED = "workflow_id = %s AND %s = ANY(event_types) ORDER BY url"
-CALLER_COLUMNS = ("id", "automation_id", "callback_url", "correlation_id", "received_at")
-LATEST_OF_EACH_CALLER = """id IN (
-    SELECT DISTINCT ON (automation_id, callback_url, correlation_id) id FROM handoffs_attempt WHERE handoff_id = %s
-    ORDER BY automation_id, callback_url, correlation_id, received_at DESC
-) ORDER BY automation_id, callback_url, correlation_id"""
 
 
-def tell(
-    handoff: Handoff,
-    kind: WebhookType,
-    *,
-    now: datetime,
-    extra: Mapping[str, Any] | None = None,
-) -> None:
+def tell(handoff: Handoff, kind: WebhookType, *, now: datetime) -> None:
     """Queue a message about `handoff` for every endpoint and caller that wants this kind; none without effect."""
+    rows.insert(*messages(handoff, kind, now=now))
+
+
+def messages(
+    handoff: Handoff, kind: WebhookType, *, now: datetime, extra: Mapping[str, Any] | None = None
+) -> list[Delivery]:
+    """The same for the caller to insert, with what the handoff has changed to; a worker wakes after the commit."""
     if not handoff.has_effect:
-        return
+        return []
 
     def message_for(recovery: Recovery | None) -> Mapping[str, Any]:
         return {**handoff_json(handoff, package=package_of(handoff)), **(extra or {})}
 
-    _queue(handoff, kind, message_for, now=now, recoveries=[])
+    return _deliveries(handoff, kind, message_for, now=now, recoveries=[])
 
 
-def announce(handoff: Handoff, decision: Decision, *, now: datetime) -> None:
-    """Create one recovery per caller of the handoff, and queue the decision for each of them."""
+def announcement(handoff: Handoff, decision: Decision, *, now: datetime) -> list[Recovery | Delivery]:
+    """One recovery per caller of the handoff, and the decision for each of them, for the caller to insert.
+
+    Made when the handoff bears version and row of the trail of its decision; a worker wakes after the commit.
+    """
     due_at = now + timedelta(seconds=policy_of(handoff.policy_version_id).recovery.receipt_within_seconds)
     recoveries = [
         Recovery(
             handoff=handoff,
             decision=decision,
-            attempt=attempt,
-            automation_id=attempt.automation_id,
-            callback_url=attempt.callback_url,
-            correlation_id=attempt.correlation_id,
+            attempt_id=caller.attempt_id,
+            automation_id=caller.automation_id,
+            callback_url=caller.callback_url,
+            correlation_id=caller.correlation_id,
             action=decision.recovery,
             state=RecoveryState.AWAITING,
             created_at=now,
             receipt_due_at=due_at,
         )
-        for attempt in callers(handoff)
+        for caller in callers(handoff)
     ]
     steps = undo.steps_of(handoff, decision)
     decided = decision_json(decision)
@@ -62,23 +62,20 @@ def announce(handoff: Handoff, decision: Decision, *, now: datetime) -> None:
         return {**shown, "decision": decided | ({"undo": undo.steps_for(recovery, steps)} if steps else {})}
 
     remember_decision(handoff, decision, recoveries)
-    _queue(handoff, WebhookType.RESOLVED, message_for, now=now, recoveries=recoveries)
+    deliveries = _deliveries(handoff, WebhookType.RESOLVED, message_for, now=now, recoveries=recoveries)
+    _park_with_their_endpoints(recoveries, deliveries)
+    return [*recoveries, *deliveries]
 
 
-def callers(handoff: Handoff) -> list[Attempt]:
-    """The latest attempt of each caller: automation, callback URL and correlation id, as given on its attempts."""
-    return rows.select(Attempt, LATEST_OF_EACH_CALLER, [handoff.pk], columns=CALLER_COLUMNS)
-
-
-def _queue(
+def _deliveries(
     handoff: Handoff,
     kind: WebhookType,
     message_for: Callable[[Recovery | None], Mapping[str, Any]],
     *,
     now: datetime,
     recoveries: list[Recovery],
-) -> None:
-    """Write recoveries and deliveries, and ring. Messages bear the number of the trail's row that they tell of."""
+) -> list[Delivery]:
+    """Messages to all addressees, and a ring. They bear the number of the trail's row that they tell of."""
     endpoints = _endpoints(handoff, kind)
     deliveries = [
         Delivery(
@@ -95,10 +92,9 @@ def _queue(
         )
         for url, endpoint, recovery, correlation_id in _addressees(handoff, kind, endpoints, recoveries)
     ]
-    _park_with_their_endpoints(recoveries, deliveries)
-    rows.insert(*recoveries, *deliveries)
     if deliveries:
         doorbell.ring_after_commit(doorbell.DELIVER)
+    return deliveries
 
 
 def _endpoints(handoff: Handoff, kind: WebhookType) -> list[Endpoint]:
@@ -134,7 +130,7 @@ def _addressees(
     """
     waiting: list[Any] = [(r.callback_url, r.correlation_id, r) for r in recoveries]
     if kind is not WebhookType.RESOLVED and kind in DEFAULT_WEBHOOK_TYPES:
-        waiting = [(a.callback_url, a.correlation_id, None) for a in callers(handoff)]
+        waiting = [(caller.callback_url, caller.correlation_id, None) for caller in callers(handoff)]
     found: list[Any] = [(url, None, recovery, word) for url, word, recovery in waiting if url]
     silent = [(recovery, word) for url, word, recovery in waiting if not url]
     called = {url for url, *_ in found}

@@ -46,11 +46,10 @@ def update_and_insert(
     `where` is SQL that the stored row must fulfil too; where it does not, nothing is written and the answer is False.
     """
     insertions = records.insertions(rows, "WHERE EXISTS (SELECT FROM changed)")
-    parts = [_change(type(row), columns, where), *(sql for sql, _ in insertions)]
-    named = ", ".join(f"{name} AS ({sql})" for name, sql in zip(_names(len(parts)), parts, strict=True))
+    sql = _change(type(row), columns, where, tuple(sql for sql, _ in insertions))
     values = [records.as_json(records.columns_called(type(row), columns), [row]), row.pk, *params]
     with records.prepared() as cursor:
-        cursor.execute(f"WITH {named} SELECT count(*) FROM changed", [*values, *(value for _, value in insertions)])
+        cursor.execute(sql, [*values, *(value for _, value in insertions)])
         changed = bool(cursor.fetchone()[0])
     for new in rows:
         new._state.adding = not changed
@@ -66,10 +65,9 @@ def locked(model: type[Row], pk: Any) -> Row:
 
 def locked_with(model: type[Row], pk: Any, also: tuple[str, ...]) -> tuple[Row, Sequence[Any]]:
     """The same, and what the SQL expressions `also` say of it, as it was when the statement began."""
-    sql, fields = _selection(model, ())
-    columns, _, table = sql.partition(" FROM ")
+    sql, fields = _selection(model, (), also)
     with records.prepared() as cursor:
-        cursor.execute(f"{', '.join([columns, *also])} FROM {table} WHERE id = %s FOR UPDATE", [pk])
+        cursor.execute(f"{sql} WHERE id = %s FOR UPDATE", [pk])
         for values in cursor.fetchall():
             return _made(model, fields, values[: len(fields)]), values[len(fields) :]
     raise model.DoesNotExist  # type: ignore[attr-defined]
@@ -111,14 +109,13 @@ def share_relations(of: models.Model, *, to: models.Model) -> None:
             field.set_cached_value(to, field.get_cached_value(of))
 
 
-def _change(table: type[models.Model], columns: tuple[str, ...], where: str) -> str:
+@lru_cache(maxsize=512)
+def _change(table: type[models.Model], columns: tuple[str, ...], where: str, insertions: tuple[str, ...]) -> str:
     names = ", ".join(map(records.name_of, records.columns_called(table, columns)))
     given = f"SELECT {names} FROM {records.source(table)}"
-    return f"UPDATE {records.quoted(table)} SET ({names}) = ({given}) WHERE id = %s AND {where} RETURNING 1"
-
-
-def _names(count: int) -> list[str]:
-    return ["changed", *(f"new{number}" for number in range(1, count))]
+    update = f"UPDATE {records.quoted(table)} SET ({names}) = ({given}) WHERE id = %s AND {where} RETURNING 1"
+    new = "".join(f", new{number} AS ({sql})" for number, sql in enumerate(insertions))
+    return f"WITH changed AS ({update}){new} SELECT count(*) FROM changed"
 
 
 def _assembled(model: type[Row], parts: Sequence[Part], values: Sequence[Any]) -> Row:
@@ -152,9 +149,11 @@ def _fields(model: type[models.Model]) -> tuple[Any, ...]:
 
 
 @lru_cache
-def _selection(model: type[models.Model], columns: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
+def _selection(
+    model: type[models.Model], columns: tuple[str, ...], also: tuple[str, ...] = ()
+) -> tuple[str, tuple[Any, ...]]:
     fields = tuple(field for field in _fields(model) if not columns or field.attname in columns)
-    named = ", ".join(records.name_of(field) for field in fields)
+    named = ", ".join([*(records.name_of(field) for field in fields), *also])
     return f"SELECT {named} FROM {records.quoted(model)}", fields
 
 

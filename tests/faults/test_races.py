@@ -10,11 +10,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from handoffs.actions import batches, context, decisions, delivery, escalation, intake, lifecycle, receipts
+from handoffs.actions import audit, batches, context, decisions, delivery, escalation, intake, lifecycle, receipts
 from handoffs.actions.context import locked
-from handoffs.choices import DecidedBy, ReceiptStatus, State
+from handoffs.choices import DecidedBy, Event, ReceiptStatus, State
 from handoffs.errors import AlreadyAccepted, DeadlinePassed, KeyReused, NotAllowed, NotHolder, WrongState
-from handoffs.models import Attempt, Case, Decision, Delivery, Handoff, Note, Recovery
+from handoffs.models import Actor, Attempt, Case, Decision, Delivery, Handoff, Note, Recovery
 from handoffs.queries.invariants import violations
 from handoffs.rules.canonical import canonical_dumps
 from handoffs.rules.deliveries import Exchange
@@ -95,6 +95,23 @@ def test_of_a_decision_a_release_and_a_withdrawal_one_comes_first(ann):
         ends = [answer.state for answer in told if isinstance(answer, Handoff)]
         refusals = {type(answer) for answer in told if not isinstance(answer, Handoff)}
         assert (Handoff.objects.get(pk=handoff.pk).state in ends, refusals <= {WrongState}) == (True, True)
+
+
+def test_who_is_to_be_told_is_also_who_came_while_the_decision_waited_for_the_lock(ann):
+    handoff = HandoffFactory(accepted_by=ann, correlation_id="first")
+    choice = decisions.Choice(outcome="approve_and_pay", context_digest=handoff.context_digest)
+    deciding = threading.Thread(target=_finish, args=(partial(decisions.decide, handoff, choice, reviewer=ann),))
+    with transaction.atomic():
+        held = locked(handoff)
+        deciding.start()
+        _wait_until_somebody_waits()
+        late = Attempt.objects.get(handoff=handoff)
+        late.pk, late.correlation_id, late._state.adding = Attempt().pk, "late", True
+        late.save()
+        Case.objects.filter(pk=late.case_id).update(attempts_count=2)
+        audit.record(held, Event.OCCURRED_AGAIN, actor=Actor.of(late.automation), now=timezone.now())
+    deciding.join(timeout=60)
+    assert set(Recovery.objects.values_list("correlation_id", flat=True)) == {"first", "late"}
 
 
 # --- reports --------------------------------------------------------------------------------------------------------
@@ -227,7 +244,7 @@ def test_no_message_is_leased_by_two_workers():
 def test_a_receipt_and_the_end_of_its_delivery_do_not_lock_each_other_out():
     handoff = HandoffFactory(resolved=True)
     leased = delivery.lease(now=timezone.now())[0]
-    finishing = threading.Thread(target=_finish, args=(leased,))
+    finishing = threading.Thread(target=_finish, args=(partial(delivery.finish, leased, DONE),))
     with transaction.atomic():
         locked(handoff)  # as a receipt does first
         finishing.start()
@@ -254,9 +271,9 @@ def test_delivery_receipt_and_fetching_meet_without_an_error():
         assert Recovery.objects.get(handoff=handoff).state == "applied"
 
 
-def _finish(leased):
+def _finish(act):
     try:
-        delivery.finish(leased, DONE, now=timezone.now())
+        act(now=timezone.now())
     finally:
         connection.close()
 
