@@ -17,6 +17,7 @@ from handoffs.choices import Mode, Verdict
 from handoffs.errors import DeskError, Invalid, KeyReused, PolicyNotPublished
 from handoffs.models import Attempt, Case, Handoff, Workflow, gathering
 from handoffs.queries import lookups, team
+from handoffs.rules import outages
 from handoffs.rules.addresses import check_callback_url
 from handoffs.rules.evaluate import Evaluation
 
@@ -117,12 +118,16 @@ def workflow_of(report: AttemptReport, *, automation: User) -> Workflow:
 
 def _answered(visit: Visit) -> Answer:
     beside = candidates.judge(visit)
-    handoff = Handoff.objects.open().filter(case=visit.case).first() if visit.case.attempts_count > 1 else None
+    handoff = Handoff.objects.open().filter(case=visit.case).first() if _may_be_taken(visit.case) else None
     told = _on_taken_case(visit, locked(handoff)) if handoff else on_free_case(visit, opening.judged(visit))
     candidates.keep(visit, beside)
     if told.body["verdict"] == Verdict.PROCEED and not visit.report.error_type:
         end_outages(visit)
     return told
+
+
+def _may_be_taken(case: Case) -> bool:
+    return case.attempts_count > 1 or outages.stands_for_one(case.reference)
 
 
 def _uncount(case: Case) -> None:

@@ -67,15 +67,15 @@ def plain(report: AttemptReport, automation: User, workflow: Workflow, now: date
     return None if needs_more or outages.references(visit.policy) else (visit, evaluation)
 
 
-def locked_case(workflow: Workflow, reference: str, now: datetime) -> Case:
-    """The case's row, made if need be and locked either way: one report on a case at a time."""
+def locked_case(workflow: Workflow, reference: str, now: datetime, *, attempts: int = 1) -> Case:
+    """The case's row, made if need be and locked either way: one report on a case at a time. Counts its `attempts`."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO handoffs_case (id, workflow_id, reference, first_attempted_at, attempts_count)"
-            " VALUES (%s, %s, %s, %s, 1) ON CONFLICT (workflow_id, reference)"
-            " DO UPDATE SET attempts_count = handoffs_case.attempts_count + 1"
+            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (workflow_id, reference)"
+            " DO UPDATE SET attempts_count = handoffs_case.attempts_count + EXCLUDED.attempts_count"
             " RETURNING id, workflow_id, reference, first_attempted_at, attempts_count",
-            [new_id(), workflow.pk, reference, now],
+            [new_id(), workflow.pk, reference, now, attempts],
         )
         case = Case.from_db(
             None, ["id", "workflow_id", "reference", "first_attempted_at", "attempts_count"], cursor.fetchone()
@@ -117,7 +117,8 @@ def _not_handed_off(evaluation: Evaluation) -> dict[str, Any]:
 
 def _on_outage(visit: Visit, evaluation: Evaluation) -> Answer:
     """Join the outage's handoff or open it, on a case of its own; whoever comes second waits for that case's row."""
-    case = locked_case(visit.workflow, outages.reference_of(visit.report.error_type), visit.now)
+    reference = outages.reference_of(visit.report.error_type)
+    case = locked_case(visit.workflow, reference, visit.now, attempts=0)  # each report is one of its own case
     found = Handoff.objects.open().filter(case=case).select_for_update(of=("self",)).first()
     if found is not None:
         return on_open_outage(visit, locked(found), evaluation)

@@ -45,7 +45,10 @@ class Violation:
 
 
 def violations(*, now: datetime, lease: timedelta) -> Iterator[Violation]:
-    """Every violation, in the order of the invariants; `lease` is how long workers lease a message for."""
+    """Every violation, in the order of the invariants; `lease` is how long workers lease a message for.
+
+    Each question takes statements of its own, so a desk at work is asked in `verification.one_moment`.
+    """
     at = Moment(now=now, lease=lease)
     for invariant, questions in QUESTIONS.items():
         for question in questions:

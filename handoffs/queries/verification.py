@@ -1,9 +1,12 @@
 """Walks the audit trail and names what is broken: rows changed, missing, or of another handoff."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
+
+from django.db import connection, transaction
 
 from handoffs.models import Handoff
 from handoffs.models.audit import GENESIS_DIGEST
@@ -20,8 +23,23 @@ class Break:
     problem: str
 
 
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """What is read inside is how the desk stood at one moment, however it moves meanwhile. Nothing can be written.
+
+    Inside a transaction it is as that one sees it.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
 def verify_audit() -> Iterator[Break]:
-    """Every break of every handoff's chain, at most one per handoff: the first."""
+    """Every break of every handoff's chain, at most one per handoff: the first. On a desk at work, in `one_moment`."""
     heads = {pk: (sequence, digest) for pk, sequence, digest in _heads()}
     rows = Handoff.history.model.objects.order_by("id", "sequence").iterator(chunk_size=ROWS_AT_ONCE)
     for handoff_id, chain in groupby(rows, key=lambda row: row.id):

@@ -20,6 +20,11 @@ def reference_of(error_type: str) -> str:
     return PREFIX + error_type
 
 
+def stands_for_one(reference: str) -> bool:
+    """Whether this is the case of an outage: what is reported of the outage is not counted there."""
+    return reference.startswith(PREFIX)
+
+
 def facts_of(attempt: AttemptFacts) -> AttemptFacts:
     """What conditions may know of an outage: its error, and nothing of the one case that happened to show it."""
     return AttemptFacts(

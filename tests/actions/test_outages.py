@@ -7,8 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from handoffs.actions import intake, lifecycle
+from handoffs.actions.delivery import LEASE
 from handoffs.choices import Event, State
 from handoffs.models import Case, Handoff
+from handoffs.queries.invariants import violations
 from tests import factories
 
 CLEAN = {**factories.CLEAN}
@@ -67,6 +69,7 @@ def test_each_report_stays_with_its_own_case_and_counts_on_the_outage(desk):
     assert [attempt.case.reference for attempt in attempts] == ["INV-3", "INV-4"]
     last = the_outage().history.latest("sequence")
     assert (last.event, last.details["reference"]) == (Event.OCCURRED_AGAIN, "INV-4")
+    assert (the_outage().case.attempts_count, list(violations(now=desk.at, lease=LEASE))) == (0, [])
 
 
 def test_a_retry_of_a_case_in_an_outage_opens_nothing_of_its_own(desk):
