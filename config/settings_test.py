@@ -1,10 +1,11 @@
-"""The settings of the tests: the same, with a throwaway data folder that the processes of one run share."""
+"""The settings of the tests: the same, with a throwaway data folder for each worker and the processes that it starts."""
 
 import os
 import tempfile
 
 os.environ.setdefault("HANDOFFS_TEST_DIR", os.path.join(tempfile.gettempdir(), f"desk-test-{os.getpid()}"))
-os.environ["DATA_DIR"] = os.environ["HANDOFFS_TEST_DIR"]
+# Services of its own for each worker: the feed of events waits for what is open anywhere in its database server.
+os.environ["DATA_DIR"] = os.environ["HANDOFFS_TEST_DIR"] + os.environ.get("PYTEST_XDIST_WORKER", "")
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 os.environ.setdefault("LOG_LEVEL", "WARNING")

@@ -22,7 +22,7 @@ _services = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Every process of a run, the controller and its workers, holds the same services; the last one ends them."""
+    """Every process of a run, the controller and its workers, holds services of its own, and ends them."""
     from django.conf import settings
 
     from config import embedded
