@@ -1,4 +1,4 @@
-"""The settings of the tests: the same, with a throwaway data folder for each worker and the processes that it starts."""
+"""The settings of the tests: the same, with a throwaway data folder for each worker and what it starts."""
 
 import os
 import tempfile
