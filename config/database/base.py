@@ -18,8 +18,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def prepared(self) -> CursorWrapper:
         """A cursor for statements whose text is always the same: the server plans each once a connection.
 
-        Only where one plan is right for all parameters, as for keys and new rows. Whoever rewrites statements, to ignore
-        a trigger say, gets plain ones.
+        Only where one plan is right for all parameters, as for keys and new rows. Whoever rewrites statements (to
+        ignore a trigger, say) gets plain ones.
         """
         cursor: CursorWrapper = self.cursor()
         if self.execute_wrappers:
