@@ -26,6 +26,13 @@ from handoffs.models import (
 
 MANAGE = "handoffs.manage_workflow"
 SHOWN_WITH_HANDOFF = ("workflow", "case", "role", "holder", "opened_by", "offered_to")
+ANSWERED_WITH_HANDOFF = ("workflow", "case", "role", "holder")
+TO_ACT_ON = (
+    "id", "workflow_id", "case_id", "role_id", "holder_id", "opened_by_id", "mode", "state", "routed_role_ids",
+    "workflow__id", "workflow__key", "workflow__title", "case__id", "case__reference", "role__id", "role__name",
+    "holder__id", "holder__kind", "holder__username", "holder__first_name", "holder__last_name",
+)  # fmt: skip
+"""Of a handoff and what it points at: what tells who may see it, and what is said of it in an answer."""
 
 
 def role_ids_of(user: User) -> frozenset[int]:
@@ -134,7 +141,19 @@ def _open_to(user: User, *wanted: Q) -> QuerySet[Handoff]:
 
 def handoff_for(user: User, handoff_id: uuid.UUID | str) -> Handoff:
     """One visible handoff with its workflow, case, role and holder. Raises NotThere."""
-    found = next(iter(rows.select_with(Handoff, "id = %s", [_uuid(handoff_id)], related=SHOWN_WITH_HANDOFF)), None)
+    return _visible(user, handoff_id, SHOWN_WITH_HANDOFF)
+
+
+def handoff_to_act_on(user: User, handoff_id: uuid.UUID | str) -> Handoff:
+    """The same with the least of it, for an action that reads it again when it has locked it; the rest on demand."""
+    return _visible(user, handoff_id, ANSWERED_WITH_HANDOFF, TO_ACT_ON)
+
+
+def _visible(
+    user: User, handoff_id: uuid.UUID | str, related: tuple[str, ...], columns: tuple[str, ...] = ()
+) -> Handoff:
+    wanted = [_uuid(handoff_id)]
+    found = next(iter(rows.select_with(Handoff, "id = %s", wanted, related=related, columns=columns)), None)
     if found is None or not _sees(user, found):
         raise NotThere("There is no such handoff, or it was never routed to one of your roles.")
     return found

@@ -35,7 +35,7 @@ class Work(Endpoint):
     """One handoff, and something to do with it."""
 
     def handoff(self, handoff_id: str) -> Handoff:
-        return access.handoff_for(caller(self.request), handoff_id)
+        return access.handoff_to_act_on(caller(self.request), handoff_id)
 
 
 class Accept(Work):

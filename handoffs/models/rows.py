@@ -82,9 +82,14 @@ def select(model: type[Row], where: str, params: Sequence[Any], *, columns: tupl
     return [_made(model, fields, values) for values in found]
 
 
-def select_with(model: type[Row], where: str, params: Sequence[Any], *, related: tuple[str, ...]) -> list[Row]:
-    """The rows for which the SQL `where` holds, each with the objects that its foreign keys `related` point at."""
-    sql, parts = _joined_selection(model, related)
+def select_with(
+    model: type[Row], where: str, params: Sequence[Any], *, related: tuple[str, ...], columns: tuple[str, ...] = ()
+) -> list[Row]:
+    """The rows for which the SQL `where` holds, each with the objects that its foreign keys `related` point at.
+
+    With all columns or those named, as in `("id", "case_id", "case__id", "case__reference")`.
+    """
+    sql, parts = _joined_selection(model, related, columns)
     with records.prepared() as cursor:
         cursor.execute(sql.format(where=where), params)
         found = cursor.fetchall()
@@ -104,8 +109,8 @@ def read_related(of: Sequence[models.Model], names: Iterable[str]) -> None:
 def share_relations(of: models.Model, *, to: models.Model) -> None:
     """Let `to` know the related objects that `of` has read already, where both point at the same ones."""
     for field in _fields(type(to)):
-        same = field.is_relation and getattr(of, field.attname) == getattr(to, field.attname)
-        if same and field.is_cached(of):
+        known = field.is_relation and field.is_cached(of)
+        if known and getattr(of, field.attname) == getattr(to, field.attname):
             field.set_cached_value(to, field.get_cached_value(of))
 
 
@@ -152,18 +157,25 @@ def _fields(model: type[models.Model]) -> tuple[Any, ...]:
 def _selection(
     model: type[models.Model], columns: tuple[str, ...], also: tuple[str, ...] = ()
 ) -> tuple[str, tuple[Any, ...]]:
-    fields = tuple(field for field in _fields(model) if not columns or field.attname in columns)
+    fields = _named(model, columns)
     named = ", ".join([*(records.name_of(field) for field in fields), *also])
     return f"SELECT {named} FROM {records.quoted(model)}", fields
 
 
+def _named(model: type[models.Model], columns: tuple[str, ...], prefix: str = "") -> tuple[Any, ...]:
+    """All fields of the model, or those among `columns`."""
+    return tuple(field for field in _fields(model) if not columns or prefix + field.attname in columns)
+
+
 @lru_cache
-def _joined_selection(model: type[models.Model], related: tuple[str, ...]) -> tuple[str, list[Part]]:
+def _joined_selection(
+    model: type[models.Model], related: tuple[str, ...], columns: tuple[str, ...]
+) -> tuple[str, list[Part]]:
     keys: list[Any] = [model._meta.get_field(name) for name in related]
-    parts: list[Part] = [(None, model, _fields(model))]
-    parts += [(key, key.remote_field.model, _fields(key.remote_field.model)) for key in keys]
+    parts: list[Part] = [(None, model, _named(model, columns))]
+    parts += [(key, key.remote_field.model, _named(key.remote_field.model, columns, f"{key.name}__")) for key in keys]
     names = ["main", *related]
-    columns = [
+    selected = [
         f'"{name}".{records.name_of(field)}' for name, part in zip(names, parts, strict=True) for field in part[2]
     ]
     joins = [
@@ -171,4 +183,4 @@ def _joined_selection(model: type[models.Model], related: tuple[str, ...]) -> tu
         for name, (key, of, _) in zip(related, parts[1:], strict=True)
     ]
     main = f"(SELECT * FROM {records.quoted(model)} WHERE {{where}}) AS main"
-    return f"SELECT {', '.join(columns)} FROM {main} {' '.join(joins)}", parts
+    return f"SELECT {', '.join(selected)} FROM {main} {' '.join(joins)}", parts
