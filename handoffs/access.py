@@ -218,11 +218,16 @@ def case_for(user: User, workflow_key: str, reference: str) -> Case:
 
 def manages(user: User, handoff: Handoff) -> bool:
     """Whether the user is a manager of the handoff's workflow; read once per user object."""
+    return handoff.workflow_id in managed_workflow_ids(user)
+
+
+def managed_workflow_ids(user: User) -> frozenset[uuid.UUID]:
+    """Ids of the workflows that a manager tunes; read once per user object."""
     if not is_manager(user):
-        return False
+        return frozenset()
     if user.managed_workflow_ids is None:
         user.managed_workflow_ids = frozenset(managed_workflows(user).values_list("pk", flat=True))
-    return handoff.workflow_id in user.managed_workflow_ids
+    return user.managed_workflow_ids
 
 
 def has_role(user: User, handoff: Handoff) -> bool:

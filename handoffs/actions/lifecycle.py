@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
 from handoffs import access
@@ -24,9 +23,8 @@ from handoffs.errors import (
     SecondPersonRequired,
     WrongState,
 )
-from handoffs.models import CLOCK, Actor, Decision, Handoff, SecondLook
-from handoffs.models.handoff import HandoffQuerySet
-from handoffs.queries import team
+from handoffs.models import CLOCK, Actor, Decision, Handoff
+from handoffs.queries import picking, team
 from handoffs.queries.clocks import calendar_of
 from handoffs.queries.policies import policy_of
 from handoffs.queries.representation import rfc3339
@@ -56,19 +54,18 @@ def take_next(*, reviewer: User, now: datetime, workflow: str = "", role: str = 
     What was resubmitted for the reviewer's own questions comes first, what is offered to somebody else last. Rows that
     others are taking this moment are passed over, so nobody waits and nobody takes the same one.
     """
-    pending = Handoff.objects.pending().filter(role__in=access.role_ids_of(reviewer)).exclude(opened_by=reviewer)
-    own = SecondLook.objects.filter(access.own_first(reviewer), handoff=OuterRef("pk"))
-    pending = pending.exclude(Q(mode=Mode.SECOND_LOOK) & Exists(own))
-    pending = pending.filter(Q(workflow__key=workflow) if workflow else Q(), Q(role__name=role) if role else Q())
-    if reviewer.workflow_scope is not None:
-        pending = pending.filter(workflow__key__in=reviewer.workflow_scope)
-    for offered in (Q(offered_to=reviewer), Q(offered_to=None), Q()):
-        found = _first_unlocked(pending.filter(offered))
-        if found is not None and access.knows_first(reviewer, found):
-            found = _first_unlocked(pending.filter(offered).exclude(mode=Mode.SECOND_LOOK))
-        if found is not None:
-            return _accept(locked(found), reviewer, now)
-    return None
+    scope = reviewer.workflow_scope
+    if workflow:
+        scope = frozenset({workflow}) if scope is None else scope & {workflow}
+    found = picking.next_of(
+        reviewer.pk,
+        role_ids=[key for key, name in reviewer.roles.items() if role in ("", name)],
+        workflow_keys=scope,
+        known_workflow_ids=access.managed_workflow_ids(reviewer),
+        related=access.ANSWERED_WITH_HANDOFF,
+        columns=access.TO_ACT_ON,
+    )
+    return _accept(locked(found), reviewer, now) if found else None
 
 
 @transaction.atomic(durable=True)
@@ -327,7 +324,3 @@ def _accept(handoff: Handoff, reviewer: User, now: datetime) -> Handoff:
     handoff.accept(by=reviewer, now=now)
     save_and_tell(handoff, Event.ACCEPTED, WebhookType.ACCEPTED, by=Actor.of(reviewer), now=now)
     return handoff
-
-
-def _first_unlocked(pending: HandoffQuerySet) -> Handoff | None:
-    return pending.most_urgent_first().select_for_update(of=("self",), skip_locked=True).first()
