@@ -118,12 +118,24 @@ def workflow_of(report: AttemptReport, *, automation: User) -> Workflow:
 
 def _answered(visit: Visit) -> Answer:
     beside = candidates.judge(visit)
-    handoff = Handoff.objects.open().filter(case=visit.case).first() if _may_be_taken(visit.case) else None
-    told = _on_taken_case(visit, locked(handoff)) if handoff else on_free_case(visit, opening.judged(visit))
+    handoff = _open_handoff(visit)
+    told = _on_taken_case(visit, handoff) if handoff else on_free_case(visit, opening.judged(visit))
     candidates.keep(visit, beside)
     if told.body["verdict"] == Verdict.PROCEED and not visit.report.error_type:
         end_outages(visit)
     return told
+
+
+def _open_handoff(visit: Visit) -> Handoff | None:
+    """The open handoff of the case, locked; one that ends while we wait for its lock leaves the case free."""
+    found = Handoff.objects.open().filter(case=visit.case).first() if _may_be_taken(visit.case) else None
+    if found is None:
+        return None
+    handoff = locked(found)
+    if handoff.is_open:
+        return handoff
+    opening.look_again(visit)
+    return None
 
 
 def _may_be_taken(case: Case) -> bool:

@@ -123,12 +123,13 @@ def _on_outage(visit: Visit, evaluation: Evaluation) -> Answer:
     if found is not None:
         return on_open_outage(visit, locked(found), evaluation)
     if visit.history.outage_is_open:  # it ended while we waited: look again
-        again = _looking_again(visit)
-        return on_free_case(again, judged(again))
+        look_again(visit)
+        return on_free_case(visit, judged(visit))
     return _open_outage(visit, evaluation, case)
 
 
-def _looking_again(visit: Visit) -> Visit:
+def look_again(visit: Visit) -> None:
+    """Read what went before anew: a handoff that counts in it ended meanwhile."""
     visit.history = history_of(
         visit.case,
         visit.policy,
@@ -136,7 +137,6 @@ def _looking_again(visit: Visit) -> Visit:
         error_type=visit.report.error_type,
         now=visit.now,
     )
-    return visit
 
 
 def _open_outage(visit: Visit, evaluation: Evaluation, case: Case) -> Answer:

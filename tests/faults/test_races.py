@@ -18,7 +18,7 @@ from handoffs.models import Actor, Attempt, Case, Decision, Delivery, Handoff, N
 from handoffs.queries.invariants import violations
 from handoffs.rules.canonical import canonical_dumps
 from handoffs.rules.deliveries import Exchange
-from tests.factories import CLERK, HandoffFactory, PersonFactory, matcher, post, report, workflow
+from tests.factories import CLEAN, CLERK, HandoffFactory, PersonFactory, matcher, post, report, workflow
 from tests.faults.crowd import at_once
 from tests.policies import invoice_matching
 
@@ -112,6 +112,21 @@ def test_who_is_to_be_told_is_also_who_came_while_the_decision_waited_for_the_lo
         audit.record(held, Event.OCCURRED_AGAIN, actor=Actor.of(late.automation), now=timezone.now())
     deciding.join(timeout=60)
     assert set(Recovery.objects.values_list("correlation_id", flat=True)) == {"first", "late"}
+
+
+def test_a_report_that_waited_while_the_handoff_ended_finds_the_case_free():
+    handoff, answers = HandoffFactory(), []
+    said = report(reference=handoff.case.reference, data=CLEAN)
+    reporting = threading.Thread(target=_finish, args=(lambda now: answers.append(post(said, now=now)),))
+    with transaction.atomic():
+        held = locked(handoff)
+        reporting.start()
+        _wait_until_somebody_waits()
+        held.withdraw(now=timezone.now())
+        audit.record(held, Event.WITHDRAWN, actor=Actor.of(held.opened_by), now=timezone.now(), reason="Paid elsewhere")
+    reporting.join(timeout=60)
+    assert [answer.body["verdict"] for answer in answers] == ["proceed"]
+    assert [row.event for row in handoff.history.order_by("sequence")] == [Event.OPENED, Event.WITHDRAWN]
 
 
 # --- reports --------------------------------------------------------------------------------------------------------
