@@ -210,7 +210,7 @@ def test_pages_that_say_no(look: Look, ann: User, monkeypatch: pytest.MonkeyPatc
     audit.visit("/handoffs/00000000-0000-0000-0000-000000000000/", status=404)
     audit.visit("/team/", status=403)
     for error, status in ((RuntimeError("as if"), 500), (OperationalError("as if"), 503)):
-        monkeypatch.setattr(inbox, "work_of", raising(error))
+        monkeypatch.setattr(inbox, "most_urgent", raising(error))
         audit.visit("/mine/", status=status)
     assert_nothing(audit.found)
 

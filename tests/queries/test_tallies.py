@@ -53,7 +53,7 @@ def keep_all(now):
         pass
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     histories=histories,
     later=st.lists(st.sampled_from(["withdrawn", "applied", "reversed", "needless", "returned"]), max_size=2),
