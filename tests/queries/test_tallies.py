@@ -80,6 +80,15 @@ def test_tallies_tell_what_the_facts_tell_whatever_happens_later(
     check(scope, by, stretch, now)
 
 
+@pytest.mark.parametrize("by", ["workflow", "week", "role"])
+def test_a_group_without_a_case_in_the_window_has_no_count_of_cases(lea, workflow, now, by):
+    Walk("expired", now - 5 * DAY, SECOND, False)  # resolved by the clock two days ago, in a day that is over
+    scope = scope_for(lea, now - 3 * DAY, now)
+    keep_all(now)
+    check(scope, by, "day", now)
+    assert [row.cases_count for row in tables.broken_down(scope, by, now=now)] == [None]
+
+
 def test_a_finished_day_is_read_from_tallies_until_it_is_touched(lea, workflow, now):
     handoff = HandoffFactory(resolved=True, opened_at=now - LONG_AGO)
     scope = scope_for(lea, now - 5 * DAY, now)

@@ -70,8 +70,8 @@ def cases_by(tallies: Tallies) -> dict[Any, int]:
 
 
 def cases_of(rows: Iterable[Counted]) -> dict[Any, int]:
-    """Rows of cases added up by group."""
-    return {group: row[CASES] for group, row in added(rows, "group").items()}
+    """Rows of cases added up by group; a group without any is left out, as facts have no row of it and tallies may."""
+    return {group: row[CASES] for group, row in added(rows, "group").items() if row[CASES]}
 
 
 def added(rows: Iterable[Counted], part: str | None) -> dict[Any, Counted]:
