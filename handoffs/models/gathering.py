@@ -54,17 +54,23 @@ _CURRENT: ContextVar[_Gathering | None] = ContextVar("gathering", default=None)
 
 
 @contextmanager
+def _collecting() -> Iterator[_Gathering]:
+    gathering = _Gathering()
+    token = _CURRENT.set(gathering)
+    try:
+        yield gathering
+    finally:
+        _CURRENT.reset(token)
+
+
+@contextmanager
 def gathered() -> Iterator[None]:
     """Put off the writing in this block to its end; after an exception nothing is written. Wants a transaction.
 
     Raises RowsChanged if a row that changes has not the version any more with which it was read.
     """
-    gathering = _Gathering()
-    token = _CURRENT.set(gathering)
-    try:
+    with _collecting() as gathering:
         yield
-    finally:
-        _CURRENT.reset(token)
     gathering.write()
 
 
@@ -74,12 +80,8 @@ def behind(first: models.Model, *, where: str, params: Sequence[Any]) -> Iterato
 
     Raises NotFirst where they are not or it does not; after any exception nothing is written.
     """
-    gathering = _Gathering()
-    token = _CURRENT.set(gathering)
-    try:
+    with _collecting() as gathering:
         yield
-    finally:
-        _CURRENT.reset(token)
     rows = [row for of_table in gathering.new.values() for row in of_table]
     if gathering.changes or gathering.rest or not records.insert_behind(first, rows, where=where, params=params):
         raise NotFirst
