@@ -20,7 +20,7 @@ from tests.factories import HandoffFactory, decide, post, workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE_SECONDS = 2.0
-"""How much longer than usual anything may take."""
+"""The longest that anything may take."""
 
 
 class OwnValkey:
@@ -99,7 +99,6 @@ def test_the_doorbell_rings_once_until_it_is_answered(valkey):
 
 @pytest.mark.parametrize("trouble", ["stop", "freeze", "fill"])
 def test_reports_and_decisions_are_taken_at_once_and_a_worker_finds_the_delivery(valkey, receiver, ann, trouble):
-    usual = _seconds(lambda: post(callback_url="")) + _seconds(jobs.sweep)
     held = HandoffFactory(accepted_by=ann, callback_url=receiver.url_for("/hook"))
     getattr(valkey, trouble)()
     took = [
@@ -107,9 +106,9 @@ def test_reports_and_decisions_are_taken_at_once_and_a_worker_finds_the_delivery
         _seconds(lambda: post(callback_url=receiver.url_for("/hook"))),
         _seconds(lambda: doorbell.ring(doorbell.DELIVER)),
     ]
-    assert (max(took) < usual + PATIENCE_SECONDS, Handoff.objects.count()) == (True, 3)
+    assert (max(took) < PATIENCE_SECONDS, Handoff.objects.count()) == (True, 2)
     assert [each.state for each in Delivery.objects.all()] == ["queued"]
-    assert _seconds(jobs.sweep) < usual + PATIENCE_SECONDS
+    assert _seconds(jobs.sweep) < PATIENCE_SECONDS
     assert jobs.deliver() == 1
     assert ([each.state for each in Delivery.objects.all()], len(receiver.log)) == (["delivered"], 1)
     assert list(violations(now=timezone.now(), lease=delivery.LEASE)) == []
@@ -118,7 +117,7 @@ def test_reports_and_decisions_are_taken_at_once_and_a_worker_finds_the_delivery
 def test_a_silent_doorbell_keeps_one_request_waiting_not_all(valkey):
     valkey.freeze()
     first, *others = (_seconds(lambda: doorbell.ring(doorbell.DELIVER)) for _ in range(9))
-    assert (first < 2 * PATIENCE_SECONDS, min(others) < first / 4) == (True, True)
+    assert (first < PATIENCE_SECONDS, min(others) < 0.05) == (True, True)
 
 
 def test_losing_everything_in_the_queue_loses_no_work(valkey, receiver, ann):
