@@ -84,7 +84,7 @@ def _remember(digest: str, token: ApiToken) -> _Known:
     limited = bool(token.workflows) or user.is_automation
     user.workflow_scope = frozenset(token.workflows) if limited else None
     if not user.is_automation:
-        user.roles, user.get_all_permissions()
+        _ = user.roles, user.permissions  # kept with the person, so that copies know them
     if len(_known) >= MAX_KNOWN:
         _known.clear()
     _known[digest] = found = _Known(token=token, user=user, until=time.monotonic() + KNOWN_FOR_SECONDS)

@@ -42,7 +42,7 @@ def role_ids_of(user: User) -> frozenset[int]:
 
 def is_manager(user: User) -> bool:
     """Whether the user may see metrics and tune policies of any workflow."""
-    return user.is_active and not user.is_automation and user.has_perm(MANAGE)
+    return user.is_active and not user.is_automation and (user.is_superuser or MANAGE in user.permissions)
 
 
 def workflows_for(user: User) -> QuerySet[Workflow]:

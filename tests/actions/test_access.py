@@ -1,11 +1,13 @@
 """Default deny: what each of the people sees and may do, and that the rest does not exist for them."""
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from handoffs import access
 from handoffs.choices import OPEN_STATES, State
 from handoffs.errors import NotThere
 from handoffs.models import Handoff
+from handoffs.queries.inbox import WAITING_STATES
 from tests import factories
 from tests.factories import CLERK, DEAR, MANAGER, HandoffFactory, PersonFactory, invoice_document, publish, role
 
@@ -85,6 +87,15 @@ def test_an_automation_without_a_token_sees_nothing():
     HandoffFactory()
     bot = PersonFactory(username="lost-bot", kind="automation", roles=[CLERK])
     assert (access.handoffs_for(bot).exists(), access.workflows_for(bot).exists()) == (False, False)
+
+
+def test_who_manages_is_known_with_the_roles(ann, bob, lea, otto, django_assert_num_queries):
+    manage = Permission.objects.get(codename="manage_workflow")
+    ann.user_permissions.add(manage)
+    for person, manages in ((ann, True), (bob, False), (lea, True), (otto, True)):
+        with django_assert_num_queries(1):
+            assert (access.is_manager(person), bool(person.roles)) == (manages, person != otto)
+        assert access.is_manager(person) == person.has_perm(access.MANAGE)
 
 
 def test_a_persons_token_narrows_what_they_see(ann):

@@ -10,7 +10,7 @@ from handoffs.models import Handoff, Recovery
 from tests.factories import CLERK, DEAR, HandoffFactory, post
 
 pytestmark = pytest.mark.django_db
-BUDGET = 15
+BUDGET = 13
 
 
 def address(handoff, move=""):
