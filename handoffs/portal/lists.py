@@ -128,10 +128,8 @@ def _roles(request: HttpRequest) -> dict[int, str]:
 
 
 def _queue_of(request: HttpRequest) -> Any:
-    queue = access.queue_of(request.user)  # type: ignore[arg-type]
-    if any(state in QUEUE_STATES for state in request.GET.getlist("state")):
-        return queue.filter(state__in=QUEUE_STATES)
-    return inbox.waiting(queue)
+    asked = any(state in QUEUE_STATES for state in request.GET.getlist("state"))
+    return access.queue_of(request.user, states=QUEUE_STATES if asked else inbox.WAITING_STATES)  # type: ignore[arg-type]
 
 
 def _list(

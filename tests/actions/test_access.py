@@ -58,6 +58,12 @@ def test_the_queue_is_what_one_sees_of_what_ones_roles_have_open(ann, bob, lea, 
     assert (access.queue_of(ann).count(), access.queue_of(lea).count()) == (3, 1)
 
 
+def test_the_queue_of_some_states_says_once_which(ann):
+    waits, _ = HandoffFactory(), HandoffFactory(returned=True)
+    queue = access.queue_of(ann, states=WAITING_STATES)
+    assert (list(queue), str(queue.query).count('"state" IN')) == ([waits], 1)
+
+
 def test_who_lost_the_role_has_neither_its_queue_nor_what_they_held_of_it(ann):
     HandoffFactory(accepted_by=ann)
     HandoffFactory(accepted_by=ann, resubmitted=True)
