@@ -175,6 +175,10 @@ class Handoff(models.Model):
                 "role", F("due_at").asc(nulls_last=True), F("priority").desc(), "opened_at",
                 condition=Q(state__in=OPEN_STATES), name="queue_by_role_and_due",
             ),
+            models.Index(
+                "role", F("due_at").asc(nulls_last=True), F("priority").desc(), "opened_at",
+                condition=Q(state=State.PENDING), name="pending_by_role_and_due",
+            ),  # what is taken next
             models.Index(fields=["holder", "due_at"], condition=Q(state__in=OPEN_STATES), name="work_of_holder"),
             models.Index(
                 fields=["offered_to"], condition=Q(state=State.PENDING, offered_to__isnull=False), name="offers_to_one",

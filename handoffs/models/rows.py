@@ -1,6 +1,6 @@
 """Rows that belong together, written and locked by one statement: the models' own columns without a query per row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -83,7 +83,12 @@ def select(model: type[Row], where: str, params: Sequence[Any], *, columns: tupl
 
 
 def select_with(
-    model: type[Row], where: str, params: Sequence[Any], *, related: tuple[str, ...], columns: tuple[str, ...] = ()
+    model: type[Row],
+    where: str,
+    params: Sequence[Any] | Mapping[str, Any],
+    *,
+    related: tuple[str, ...],
+    columns: tuple[str, ...] = (),
 ) -> list[Row]:
     """The rows for which the SQL `where` holds, each with the objects that its foreign keys `related` point at.
 

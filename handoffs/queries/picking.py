@@ -7,18 +7,35 @@ from uuid import UUID
 
 from handoffs.models import Handoff, rows
 
+LOOKED_AT = 20
+"""So many of each role are looked at first: more than others take at the same moment."""
 MAY_BE_TAKEN = """
-    h.state = 'pending' AND h.opened_by_id <> %s AND h.{of_roles} AND {of_workflows}
-    AND (h.mode <> 'second_look' OR (h.workflow_id <> ALL(%s::uuid[]) AND NOT EXISTS (
+    h.state = 'pending' AND h.opened_by_id + 0 <> %(person)s {of_workflows}
+    AND (h.mode <> 'second_look' OR (h.workflow_id <> ALL(%(known)s::uuid[]) AND NOT EXISTS (
         SELECT FROM handoffs_secondlook AS look JOIN handoffs_decision AS d ON d.id = look.first_id
-        WHERE look.handoff_id = h.id AND (d.decided_by_id = %s OR d.confirmed_by_id = %s)
+        WHERE look.handoff_id = h.id AND (d.decided_by_id = %(person)s OR d.confirmed_by_id = %(person)s)
     )))
 """
-PICK = """
-    SELECT h.id FROM handoffs_handoff AS h WHERE {where}
-    ORDER BY h.due_at ASC NULLS LAST, h.priority DESC, h.opened_at LIMIT 1 FOR UPDATE OF h SKIP LOCKED
+"""`+ 0`: where one automation opened all, the database would expect that almost nothing was opened by another."""
+OF_ROLES = "h.role_id = ANY(%(roles)s)"
+OF_WORKFLOWS = "AND h.workflow_id IN (SELECT id FROM handoffs_workflow WHERE key = ANY(%(workflows)s))"
+URGENCY = "h.due_at ASC NULLS LAST, h.priority DESC, h.opened_at"
+PICK = "SELECT h.id FROM handoffs_handoff AS h {where} ORDER BY {urgency} LIMIT 1 FOR UPDATE OF h SKIP LOCKED"
+NEAR = """
+    JOIN (
+        SELECT near.id FROM unnest((SELECT %(roles)s::int[])) AS its (role_id) CROSS JOIN LATERAL (
+            SELECT h.id FROM handoffs_handoff AS h
+            WHERE h.role_id = its.role_id AND h.offered_to_id IS NULL AND {may_be_taken}
+            ORDER BY {urgency} LIMIT {looked_at}
+        ) AS near
+    ) AS near ON near.id = h.id
 """
-OFFERED = {"own": "h.offered_to_id = %s", "free": "h.offered_to_id IS NULL", "others": "h.offered_to_id <> %s"}
+"""What comes first for each role, by the order of an index; sorting all that is pending would take a hundred times."""
+OFFERED = {
+    "own": "h.offered_to_id = %(person)s",
+    "free": "h.offered_to_id IS NULL",
+    "others": "h.offered_to_id <> %(person)s",
+}
 """What was resubmitted for the reviewer's own questions comes first, what is offered to somebody else last."""
 
 
@@ -38,26 +55,27 @@ def next_of(
     """
     if not role_ids:
         return None
-    one_role, limited = len(role_ids) == 1, workflow_keys is not None
-    roles: Any = next(iter(role_ids)) if one_role else list(role_ids)
-    keys = [list(workflow_keys)] if workflow_keys is not None else []
-    common = [person_id, roles, *keys, list(known_workflow_ids), person_id, person_id]
-    params = [*common, person_id, *common, *common, person_id]
-    found = rows.select_with(Handoff, _picked(one_role, limited), params, related=related, columns=columns)
-    return found[0] if found else None
+    params: dict[str, Any] = {"person": person_id, "roles": list(role_ids), "known": list(known_workflow_ids)}
+    if workflow_keys is not None:
+        params["workflows"] = list(workflow_keys)
+    for near in (True, False):
+        where = _picked(near, workflow_keys is not None)
+        for found in rows.select_with(Handoff, where, params, related=related, columns=columns):
+            return found
+    return None
 
 
 @lru_cache
-def _picked(one_role: bool, limited: bool) -> str:
-    """The condition that a handoff is the one to take. Of one role the order comes out of the index of its queue."""
-    may_be_taken = MAY_BE_TAKEN.format(
-        of_roles="role_id = %s" if one_role else "role_id = ANY(%s)",
-        of_workflows="h.workflow_id IN (SELECT id FROM handoffs_workflow WHERE key = ANY(%s))" if limited else "true",
-    )
+def _picked(near: bool, limited: bool) -> str:
+    """The condition that a handoff is the one to take: of what is near, or of all, where others are taking all that."""
+    may_be_taken = MAY_BE_TAKEN.format(of_workflows=OF_WORKFLOWS if limited else "")
+    nearest = NEAR.format(may_be_taken=may_be_taken, urgency=URGENCY, looked_at=LOOKED_AT)
     parts: dict[str, str] = {}
-    for name, offered in OFFERED.items():
+    for name in ("own", "free") if near else OFFERED:
         before = "".join(f" AND NOT EXISTS (SELECT FROM {other})" for other in parts)
-        parts[name] = PICK.format(where=f"{may_be_taken} AND {offered}{before}")
+        among = nearest if near and name == "free" else ""
+        where = f"{among} WHERE {OF_ROLES} AND {may_be_taken} AND {OFFERED[name]}{before}"
+        parts[name] = PICK.format(where=where, urgency=URGENCY)
     named = ", ".join(f"{name} AS ({pick})" for name, pick in parts.items())
-    one_of_them = " UNION ALL ".join(f"SELECT id FROM {name}" for name in OFFERED)  # noqa: S608
+    one_of_them = " UNION ALL ".join(f"SELECT id FROM {name}" for name in parts)  # noqa: S608
     return f"id = (WITH {named} {one_of_them} LIMIT 1)"

@@ -136,6 +136,13 @@ def test_the_most_urgent_comes_first(ann, now):
     assert (taken.pk, taken.holder, taken.state) == (urgent.pk, ann, State.IN_PROGRESS)
 
 
+def test_of_several_roles_the_most_urgent_comes_first(bob, now):
+    second = HandoffFactory(opened_ago=timedelta(minutes=20), data=DEAR)
+    third, first = (HandoffFactory(opened_ago=timedelta(minutes=minutes)) for minutes in (10, 30))
+    taken = [lifecycle.take_next(reviewer=bob, now=now).pk for _ in range(3)]
+    assert taken == [first.pk, second.pk, third.pk]
+
+
 def test_the_answer_to_ones_own_questions_comes_before_all_that_is_more_urgent(ann, now):
     HandoffFactory(overdue=True)
     mine = HandoffFactory(resubmitted=True, accepted_by=ann)

@@ -15,6 +15,7 @@ from handoffs.actions.context import locked
 from handoffs.choices import DecidedBy, Event, ReceiptStatus, State
 from handoffs.errors import AlreadyAccepted, DeadlinePassed, KeyReused, NotAllowed, NotHolder, WrongState
 from handoffs.models import Actor, Attempt, Case, Decision, Delivery, Handoff, Note, Recovery
+from handoffs.queries import picking
 from handoffs.queries.invariants import violations
 from handoffs.rules.canonical import canonical_dumps
 from handoffs.rules.deliveries import Exchange
@@ -63,6 +64,16 @@ def test_twenty_who_take_the_next_get_twenty_different_ones():
     told = at_once([partial(lifecycle.take_next, reviewer=clerk, now=timezone.now()) for clerk in clerks])
     assert {answer.pk for answer in told} == handoffs
     assert {each.holder_id for each in Handoff.objects.all()} == {clerk.pk for clerk in clerks}
+
+
+def test_who_comes_while_others_take_all_that_is_near_gets_what_is_behind(ann):
+    near = [HandoffFactory(opened_ago=timedelta(minutes=30)) for _ in range(picking.LOOKED_AT)]
+    behind = HandoffFactory(opened_ago=timedelta(minutes=10))
+    with transaction.atomic():
+        for each in near:
+            locked(each)
+        (taken,) = at_once([partial(lifecycle.take_next, reviewer=ann, now=timezone.now())])
+    assert taken.pk == behind.pk
 
 
 def test_who_waited_while_it_moved_up_finds_it_with_its_new_role(ann, bob):
