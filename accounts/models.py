@@ -4,36 +4,21 @@ import hashlib
 import secrets
 import uuid
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
-from django.db import connection, models
+from django.db import models
 from django.utils.functional import cached_property
 from simple_history.models import HistoricalRecords
+
+from accounts.granted import Granted, granted_to
 
 TOKEN_PREFIX = "hd_"  # noqa: S105 - what every secret begins with, no secret
 PREFIX_SHOWN_CHARACTERS = 10
 
 Role = Group
 """A role is a Django group: handoffs are routed to roles, never to named people."""
-
-GRANTED = """
-    SELECT role.id, role.name, ARRAY(
-        SELECT app_label || '.' || codename FROM auth_group_permissions AS granted
-        JOIN auth_permission AS may ON may.id = granted.permission_id
-        JOIN django_content_type AS thing ON thing.id = may.content_type_id
-        WHERE granted.group_id = role.id
-    )
-    FROM accounts_user_groups AS has JOIN auth_group AS role ON role.id = has.group_id WHERE has.user_id = %s
-    UNION ALL
-    SELECT NULL, '', array_agg(app_label || '.' || codename) FROM accounts_user_user_permissions AS granted
-    JOIN auth_permission AS may ON may.id = granted.permission_id
-    JOIN django_content_type AS thing ON thing.id = may.content_type_id
-    WHERE granted.user_id = %s
-    ORDER BY 2
-"""
-"""The roles of a person by name, each with what it permits, and in a row without a role what they may themselves."""
 
 
 class User(AbstractUser):
@@ -56,22 +41,19 @@ class User(AbstractUser):
     """Workflows that the person manages, once somebody asked for them; None before."""
 
     @cached_property
-    def _granted(self) -> list[tuple[int | None, str, list[str] | None]]:
-        backend: Any = connection
-        with backend.prepared() as cursor:
-            cursor.execute(GRANTED, [self.pk, self.pk])
-            granted: list[tuple[int | None, str, list[str] | None]] = cursor.fetchall()
-        return granted
+    def granted(self) -> Granted:
+        """The person's roles and permissions, read once per object where nobody read them with the person."""
+        return granted_to(self.pk)
 
     @cached_property
     def roles(self) -> dict[int, str]:
         """Names of the person's roles by id, read once per object."""
-        return {key: name for key, name, _ in self._granted if key is not None}
+        return {key: name for key, name, _ in self.granted if key is not None}
 
     @cached_property
     def permissions(self) -> frozenset[str]:
         """What is granted to the person and to their roles, as in `handoffs.manage_workflow`; read with the roles."""
-        return frozenset(one for _, _, named in self._granted for one in named or ())
+        return frozenset(one for _, _, named in self.granted for one in named or ())
 
     @property
     def role_ids(self) -> frozenset[int]:
