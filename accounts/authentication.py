@@ -4,6 +4,7 @@ import copy
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
@@ -90,8 +91,8 @@ def _looked_up(digest: str, now: datetime) -> ApiToken | None:
         [str(field.column) for field in model._meta.concrete_fields] for model in (ApiToken, User)
     )
     named = ", ".join([*(f"token.{name}" for name in token_columns), *(f"person.{name}" for name in person_columns)])
+    params: dict[str, Any] = {"digest": digest, "now": now, "unless_after": now - USE_NOTED_EVERY}
     with prepared() as cursor:
-        params = {"digest": digest, "now": now, "unless_after": now - USE_NOTED_EVERY}
         cursor.execute(LOOK_UP.format(columns=named), params)
         found = cursor.fetchone()
     if found is None:
