@@ -1,7 +1,7 @@
 """The only way to fetch anything on somebody's behalf: default deny, and what one may not see does not exist."""
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +33,7 @@ TO_ACT_ON = (
     "holder__id", "holder__kind", "holder__username", "holder__first_name", "holder__last_name",
 )  # fmt: skip
 """Of a handoff and what it points at: what tells who may see it, and what is said of it in an answer."""
+WHOLE_TO_ACT_ON = (*(field.attname for field in Handoff._meta.concrete_fields), *TO_ACT_ON)
 
 
 def role_ids_of(user: User) -> frozenset[int]:
@@ -153,14 +154,29 @@ def handoff_to_act_on(user: User, handoff_id: uuid.UUID | str) -> Handoff:
     return _visible(user, handoff_id, ANSWERED_WITH_HANDOFF, TO_ACT_ON)
 
 
+def handoff_with(user: User, handoff_id: uuid.UUID | str, also: tuple[str, ...]) -> tuple[Handoff, Sequence[Any]]:
+    """The same whole, with the least of what it points at, and what the SQL expressions `also` say of its row."""
+    return _visible_with(user, handoff_id, ANSWERED_WITH_HANDOFF, WHOLE_TO_ACT_ON, also)
+
+
 def _visible(
     user: User, handoff_id: uuid.UUID | str, related: tuple[str, ...], columns: tuple[str, ...] = ()
 ) -> Handoff:
+    return _visible_with(user, handoff_id, related, columns)[0]
+
+
+def _visible_with(
+    user: User,
+    handoff_id: uuid.UUID | str,
+    related: tuple[str, ...],
+    columns: tuple[str, ...],
+    also: tuple[str, ...] = (),
+) -> tuple[Handoff, Sequence[Any]]:
     wanted = [_uuid(handoff_id)]
-    found = next(iter(rows.select_with(Handoff, "id = %s", wanted, related=related, columns=columns)), None)
-    if found is None or not _sees(user, found):
+    found = rows.select_beside(Handoff, "id = %s", wanted, related=related, columns=columns, also=also)
+    if not found or not _sees(user, found[0][0]):
         raise NotThere("There is no such handoff, or it was never routed to one of your roles.")
-    return found
+    return found[0]
 
 
 def handoffs_among(user: User, handoff_ids: Iterable[str]) -> list[Handoff]:

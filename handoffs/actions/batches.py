@@ -91,7 +91,7 @@ def _on_new_cases(plain: dict[int, Plain]) -> dict[int, Plain]:
 def _look_up_roles(plain: Sequence[Plain], now: datetime) -> None:
     opening = [(visit, evaluation.routing.role) for visit, evaluation in plain if evaluation.routing]
     found = team.roles_to_open_for([role for _, role in opening], now=now) if opening else []
-    if not all(is_staffed for _, is_staffed, _ in found):
+    if not all(one.is_staffed for one in found):
         raise _NobodyThere
     for (visit, _), one in zip(opening, found, strict=True):
         visit.opening = one

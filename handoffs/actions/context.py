@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -176,12 +177,23 @@ def locked(handoff: Handoff, *, with_callers: bool = False) -> Handoff:
     # as old as the statement: a revision is of use only where the row still names it, callers where nothing changed.
     also = (REVISION, HEARD, VERSION_SEEN, CALLERS if with_callers else "NULL")
     found, (revision, heard, version_seen, callers) = rows.locked_with(Handoff, handoff.pk, also)
-    found.heard = heard
-    remember_revision(found, revision)
-    if version_seen == found.version:
-        remember_callers(found, callers)
+    _remember(found, revision, heard, callers if version_seen == found.version else None)
     rows.share_relations(handoff, to=found)
     return found
+
+
+def as_it_stands(user: User, handoff_id: UUID | str, *, with_callers: bool = False) -> Handoff:
+    """A visible handoff with all that `locked` reads beside it, for who acts `at_once`. Raises NotThere."""
+    also = (REVISION, HEARD, CALLERS if with_callers else "NULL")
+    found, (revision, heard, callers) = access.handoff_with(user, handoff_id, also)
+    _remember(found, revision, heard, callers)
+    return found
+
+
+def _remember(handoff: Handoff, revision: str | None, heard: list[str], callers: list[Any] | None) -> None:
+    handoff.heard = heard
+    remember_revision(handoff, revision)
+    remember_callers(handoff, callers)
 
 
 def _touch(handoff: Handoff, person: User, now: datetime) -> None:

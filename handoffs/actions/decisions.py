@@ -12,6 +12,7 @@ from django.db.models import Model
 
 from accounts.models import User
 from handoffs.actions import audit, integrity, notifications, recovery, shadow
+from handoffs.actions.at_once import Act, at_once
 from handoffs.actions.context import locked
 from handoffs.actions.feedback import NOTHING_SAID, Feedback
 from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_proposal, require_reason, save_and_tell, wind
@@ -45,16 +46,20 @@ def decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -
     Raises NotHolder, WrongState, ContextChanged with what changed (which the trail keeps), DeadlinePassed, or Invalid
     with each mistake.
     """
+    act = partial(_decide, choice=choice, reviewer=reviewer, now=now)
     try:
-        return _decide(handoff, choice, reviewer=reviewer, now=now)
+        return (None if integrity.may_sample(handoff) else at_once(handoff, act)) or _decide_locked(handoff, act)
     except ContextChanged as refusal:
         _keep_refusal(handoff, refusal, outcome=choice.outcome, reviewer=reviewer, now=now)
         raise
 
 
 @transaction.atomic(durable=True)
-def _decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -> Handoff:
-    handoff = locked(handoff, with_callers=True)
+def _decide_locked(handoff: Handoff, act: Act) -> Handoff:
+    return act(locked(handoff, with_callers=True))
+
+
+def _decide(handoff: Handoff, *, choice: Choice, reviewer: User, now: datetime) -> Handoff:
     check(handoff, reviewer, "decide")
     _check_context(handoff, choice.context_digest)
     outcome = checked_outcome(handoff, choice)

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 
 import django_rq
@@ -22,11 +24,29 @@ COALESCE_SECONDS = 5
 SILENT_SECONDS = 5.0
 
 _silent_until = 0.0
+_held: ContextVar[set[str] | None] = ContextVar("held", default=None)
 
 
 def ring_after_commit(job: str) -> None:
     """Once this transaction is committed, wake a worker for `job` (a dotted name); once for all that is gathered."""
-    gathering.together(f"ring {job}", job, _ring_after_commit)
+    held = _held.get()
+    if held is None:
+        gathering.together(f"ring {job}", job, _ring_after_commit)
+    else:
+        held.add(job)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold the rings of this block back to its end, for who writes without a transaction; after an exception none."""
+    jobs: set[str] = set()
+    token = _held.set(jobs)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+    for job in sorted(jobs):
+        _ring_after_commit([job])
 
 
 def _ring_after_commit(jobs: Sequence[str]) -> None:

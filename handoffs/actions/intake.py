@@ -1,6 +1,5 @@
 """Takes an automation's report on a case: judges it, opens a handoff if need be, and answers what to do now."""
 
-from contextlib import nullcontext
 from datetime import datetime
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -8,7 +7,7 @@ from django.db import DataError, IntegrityError, transaction
 
 from accounts.models import User
 from handoffs import access
-from handoffs.actions import candidates, opening, shadow
+from handoffs.actions import candidates, doorbell, opening, shadow
 from handoffs.actions.context import locked
 from handoffs.actions.occurrences import end_outages, on_open_handoff
 from handoffs.actions.opening import ContextInvalid, locked_case, on_free_case, visit_of
@@ -60,7 +59,7 @@ def forget() -> None:
 def _at_once(report: AttemptReport, automation: User, now: datetime) -> Answer | None:
     """A plain report on a new case, judged by what this process knows and written by one statement if it is still so.
 
-    None where it is not; then nothing is written. A report that proceeds needs no transaction around its statement.
+    None where it is not; then nothing is written. One statement needs no transaction around it.
     """
     workflow = _last_seen.get(report.workflow)
     if workflow is None or report.workflow not in (automation.workflow_scope or ()):
@@ -69,7 +68,7 @@ def _at_once(report: AttemptReport, automation: User, now: datetime) -> Answer |
         found = _plain(report, automation, workflow, now)
         if found is None:
             return None
-        with transaction.atomic(durable=True) if found[1].opens_handoff else nullcontext():
+        with doorbell.held():
             return _first_on_case(*found)
     except _NOT_SO:  # with the case's row locked it is seen why
         return None
@@ -83,8 +82,9 @@ def _plain(report: AttemptReport, automation: User, workflow: Workflow, now: dat
 
 def _first_on_case(visit: Visit, evaluation: Evaluation) -> Answer | None:
     if evaluation.routing and evaluation.opens_handoff:
-        visit.opening = team.role_to_open_for(evaluation.routing.role, now=visit.now)
-        if not visit.opening[1]:
+        role, workflow_id = evaluation.routing.role, visit.workflow.pk
+        visit.opening = team.role_to_open_for(role, workflow_id=workflow_id, now=visit.now)
+        if not visit.opening.is_staffed:
             return None
     workflow, key = visit.workflow, visit.report.idempotency_key
     known = [workflow.pk, visit.version_id, workflow.allowed_hosts, visit.automation.pk, key]

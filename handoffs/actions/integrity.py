@@ -13,6 +13,11 @@ from handoffs.rules.rollout import is_sampled
 REASON = "A second look at a sample of decisions"
 
 
+def may_sample(handoff: Handoff) -> bool:
+    """Whether a decision on the handoff may open a second look."""
+    return policy_of(handoff.policy_version_id).integrity.second_look_percent > 0
+
+
 def sample(handoff: Handoff, decision: Decision, *, now: datetime) -> Handoff | None:
     """Open a second look at a person's decision if the policy's sample has it, in the transaction of the decision."""
     percent = policy_of(handoff.policy_version_id).integrity.second_look_percent
@@ -29,15 +34,15 @@ def _open(handoff: Handoff, decision: Decision, now: datetime) -> Handoff:
         handoff=handoff, number=decision.context_revision_number
     )
     package = {**seen.package, "suggested_outcome": None}
-    role, is_staffed, number = team.role_to_open_for(handoff.role.name, now=now)
+    found = team.role_to_open_for(handoff.role.name, workflow_id=handoff.workflow_id, now=now)
     second = Handoff(
-        number=number,
+        number=found.number,
         workflow=handoff.workflow,
         case=handoff.case,
         policy_version_id=handoff.policy_version_id,
         pattern=handoff.pattern,
         mode=Mode.SECOND_LOOK,
-        role=role,
+        role=found.role,
         routed_role_ids=[handoff.role_id],
         priority=PRIORITY_RANKS[Priority.LOW],
         opened_by_id=handoff.opened_by_id,
@@ -51,6 +56,6 @@ def _open(handoff: Handoff, decision: Decision, now: datetime) -> Handoff:
     rows.insert(*new, context.frozen(second, package, attempt=seen.attempt, now=now))
     context.attach(second, list(handoff.documents.all()))
     SecondLook.objects.create(handoff=second, first=decision, created_at=now)
-    if not is_staffed:
+    if not found.is_staffed:
         availability.pass_on(second, now=now)
     return second

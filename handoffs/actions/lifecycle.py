@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.models import User
 from handoffs import access
 from handoffs.actions import audit, notifications, recovery, reminders
+from handoffs.actions.at_once import Act, at_once
 from handoffs.actions.context import locked
 from handoffs.choices import HELD_STATES, PRIORITY_RANKS, DecisionStatus, Event, Mode, State, WebhookType
 from handoffs.errors import (
@@ -34,15 +35,23 @@ from handoffs.rules.policy import EscalationStep
 MAX_REASON_CHARACTERS = 5_000
 
 
-@transaction.atomic(durable=True)
 def accept(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
     """Hold the handoff. Accepting what one holds already changes nothing.
 
     Raises AlreadyAccepted with the holder, WrongState, or NotAllowed.
     """
+    act = partial(_accept_if_allowed, reviewer=reviewer, now=now)
+    return at_once(handoff, act) or _accept_locked(handoff, act, reviewer)
+
+
+@transaction.atomic(durable=True)
+def _accept_locked(handoff: Handoff, act: Act, reviewer: User) -> Handoff:
     handoff = locked(handoff)
-    if handoff.state == State.IN_PROGRESS and handoff.holder_id == reviewer.pk:
-        return handoff
+    is_theirs = handoff.state == State.IN_PROGRESS and handoff.holder_id == reviewer.pk
+    return handoff if is_theirs else act(handoff)
+
+
+def _accept_if_allowed(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
     check(handoff, reviewer, "accept")
     return _accept(handoff, reviewer, now)
 

@@ -178,15 +178,17 @@ def _new_handoff(visit: Visit, evaluation: Evaluation, case: Case) -> tuple[Hand
     """The handoff, not stored yet and without its package, and whether anybody can work for its role now."""
     assert evaluation.primary is not None
     assert evaluation.routing is not None
-    role, is_staffed, number = visit.opening or team.role_to_open_for(evaluation.routing.role, now=visit.now)
+    found = visit.opening or team.role_to_open_for(
+        evaluation.routing.role, workflow_id=visit.workflow.pk, now=visit.now
+    )
     handoff = Handoff(
-        number=number,
+        number=found.number,
         workflow=visit.workflow,
         case=case,
         policy_version_id=visit.version_id,
         pattern=visit.policy.pattern,
-        role=role,
-        routed_role_ids=[role.pk],
+        role=found.role,
+        routed_role_ids=[found.role.pk],
         priority=PRIORITY_RANKS[evaluation.routing.priority],
         opened_by=visit.automation,
         opened_at=visit.now,
@@ -194,7 +196,8 @@ def _new_handoff(visit: Visit, evaluation: Evaluation, case: Case) -> tuple[Hand
         fixed_resolve_by=visit.report.resolve_by,
         primary_trigger=evaluation.primary.key,
     )
-    return handoff, is_staffed
+    handoff.heard = found.heard
+    return handoff, found.is_staffed
 
 
 def _why(evaluation: Evaluation) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class Accept(Work):
     @_does("accept", "Hold a handoff")
     def post(self, request: Request, handoff_id: str) -> Response:
         body_of(request, EMPTY)
-        return _shown(lifecycle.accept(self.handoff(handoff_id), reviewer=caller(request), now=self.now))
+        handoff = context.as_it_stands(caller(request), handoff_id)
+        return _shown(lifecycle.accept(handoff, reviewer=caller(request), now=self.now))
 
 
 class TakeNext(Endpoint):
@@ -99,7 +100,8 @@ class Decide(Work):
     @_does("decide", "Decide a handoff on the context that you saw", "Decide", shows=examples.DECIDE)
     def post(self, request: Request, handoff_id: str) -> Response:
         choice = _choice(body_of(request, self.shape))
-        return _shown(decisions.decide(self.handoff(handoff_id), choice, reviewer=caller(request), now=self.now))
+        handoff = context.as_it_stands(caller(request), handoff_id, with_callers=True)
+        return _shown(decisions.decide(handoff, choice, reviewer=caller(request), now=self.now))
 
 
 class Confirm(Work):

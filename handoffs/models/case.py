@@ -20,7 +20,7 @@ class Case(models.Model):
     """One item of work in a workflow, named by the automation's own reference."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="cases")
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="cases", db_index=False)
     reference = models.CharField(max_length=MAX_REFERENCE_CHARACTERS)
     first_attempted_at = models.DateTimeField()
     attempts_count = models.PositiveIntegerField(default=0)
@@ -41,7 +41,7 @@ class Attempt(models.Model):
     """One report by an automation about a case; append-only but for the answer that it was given."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="attempts")
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="attempts", db_index=False)
     handoff = models.ForeignKey("Handoff", null=True, on_delete=models.PROTECT, related_name="attempts")
     automation = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     policy_version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -94,11 +94,24 @@ def select_with(
 
     With all columns or those named, as in `("id", "case_id", "case__id", "case__reference")`.
     """
-    sql, parts = _joined_selection(model, related, columns)
+    return [row for row, _ in select_beside(model, where, params, related=related, columns=columns, also=())]
+
+
+def select_beside(
+    model: type[Row],
+    where: str,
+    params: Sequence[Any] | Mapping[str, Any],
+    *,
+    related: tuple[str, ...],
+    columns: tuple[str, ...] = (),
+    also: tuple[str, ...],
+) -> list[tuple[Row, Sequence[Any]]]:
+    """The same, each row with what the SQL expressions `also` say of it."""
+    sql, parts = _joined_selection(model, related, columns, also)
     with records.prepared() as cursor:
         cursor.execute(sql.format(where=where), params)
         found = cursor.fetchall()
-    return [_assembled(model, parts, values) for values in found]
+    return [(_assembled(model, parts, values), values[len(values) - len(also) :]) for values in found]
 
 
 def read_related(of: Sequence[models.Model], names: Iterable[str]) -> None:
@@ -174,7 +187,7 @@ def _named(model: type[models.Model], columns: tuple[str, ...], prefix: str = ""
 
 @lru_cache
 def _joined_selection(
-    model: type[models.Model], related: tuple[str, ...], columns: tuple[str, ...]
+    model: type[models.Model], related: tuple[str, ...], columns: tuple[str, ...], also: tuple[str, ...]
 ) -> tuple[str, list[Part]]:
     keys: list[Any] = [model._meta.get_field(name) for name in related]
     parts: list[Part] = [(None, model, _named(model, columns))]
@@ -183,9 +196,11 @@ def _joined_selection(
     selected = [
         f'"{name}".{records.name_of(field)}' for name, part in zip(names, parts, strict=True) for field in part[2]
     ]
+    beside = [f"{expression} AS also_{number}" for number, expression in enumerate(also)]
     joins = [
         f'LEFT JOIN {records.quoted(of)} AS "{name}" ON "{name}".id = main.{records.name_of(key)}'
         for name, (key, of, _) in zip(related, parts[1:], strict=True)
     ]
-    main = f"(SELECT * FROM {records.quoted(model)} WHERE {{where}}) AS main"
+    main = f"(SELECT {', '.join(['*', *beside])} FROM {records.quoted(model)} WHERE {{where}}) AS main"
+    selected += [f"main.also_{number}" for number in range(len(also))]
     return f"SELECT {', '.join(selected)} FROM {main} {' '.join(joins)}", parts

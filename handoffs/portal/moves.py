@@ -29,7 +29,8 @@ def take_next(request: HttpRequest) -> HttpResponse:
 @move
 def accept(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     """Hold it."""
-    lifecycle.accept(_handoff(request, handoff_id), reviewer=_person(request), now=timezone.now())
+    handoff = context.as_it_stands(_person(request), handoff_id)
+    lifecycle.accept(handoff, reviewer=_person(request), now=timezone.now())
     return redirect("case", handoff_id)
 
 
@@ -62,7 +63,8 @@ def escalate(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
 @move
 def decide(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
     """Resolve or propose, bound to the context that the page showed."""
-    decisions.decide(_handoff(request, handoff_id), _choice(request), reviewer=_person(request), now=timezone.now())
+    handoff = context.as_it_stands(_person(request), handoff_id, with_callers=True)
+    decisions.decide(handoff, _choice(request), reviewer=_person(request), now=timezone.now())
     return redirect("case", handoff_id)
 
 

@@ -1,7 +1,9 @@
 """Who is there: the people of roles, the managers of workflows, who is away and who covers for them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import connection
@@ -23,11 +25,19 @@ STAFFED = """EXISTS (
 )"""
 """Whether anybody of `available` has the role of a row of auth_group, in SQL. Wants `now` twice."""
 _OPENING = f"SELECT auth_group.id, name, {STAFFED}, nextval('handoff_number')"
-_FROM_ONE = "FROM auth_group WHERE name = %s"
-_FROM_MANY = """FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, place) JOIN auth_group USING (name)
+_FROM_ONE = """, ARRAY(SELECT unnest(event_types) FROM handoffs_endpoint WHERE workflow_id = %s)
+FROM auth_group WHERE name = %s"""
+_FROM_MANY = """, NULL FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, place) JOIN auth_group USING (name)
 ORDER BY place"""
-Opening = tuple[Group, bool, int]
-"""The role that a new handoff is for, whether anybody can work for it now, and the handoff's number."""
+
+
+class Opening(NamedTuple):
+    """What is looked up for a new handoff; `heard` is what `Handoff.heard` is."""
+
+    role: Group
+    is_staffed: bool
+    number: int
+    heard: Collection[str] | None
 
 
 def people() -> QuerySet[User]:
@@ -78,23 +88,23 @@ def _is_staffed(role_id: int, now: datetime) -> bool:
         return any(staffed for (staffed,) in cursor.fetchall())
 
 
-def role_to_open_for(name: str, *, now: datetime) -> Opening:
+def role_to_open_for(name: str, *, workflow_id: UUID, now: datetime) -> Opening:
     """All that opening a handoff looks up. Raises Group.DoesNotExist."""
-    return _openings(_FROM_ONE, name, now, wanted=1)[0]
+    return _openings(_FROM_ONE, [workflow_id, name], now, wanted=1)[0]
 
 
 def roles_to_open_for(names: Sequence[str], *, now: datetime) -> list[Opening]:
-    """The same for many handoffs, one for each name. Raises Group.DoesNotExist."""
-    return _openings(_FROM_MANY, list(names), now, wanted=len(names))
+    """The same for many handoffs, one for each name, whatever their workflows. Raises Group.DoesNotExist."""
+    return _openings(_FROM_MANY, [list(names)], now, wanted=len(names))
 
 
-def _openings(source: str, names: str | list[str], now: datetime, *, wanted: int) -> list[Opening]:
+def _openings(source: str, params: list[Any], now: datetime, *, wanted: int) -> list[Opening]:
     with records.prepared() as cursor:
-        cursor.execute(f"{_OPENING} {source}", [now, now, names])
+        cursor.execute(f"{_OPENING}{source}", [now, now, *params])
         found = cursor.fetchall()
     if len(found) < wanted:
-        raise Group.DoesNotExist(f"One of these roles is not there: {names}.")
-    return [(Group(pk=role_id, name=name), staffed, number) for role_id, name, staffed, number in found]
+        raise Group.DoesNotExist(f"One of these roles is not there: {params[-1]}.")
+    return [Opening(Group(pk=role_id, name=name), *rest) for role_id, name, *rest in found]
 
 
 def role_called(name: str) -> Group:

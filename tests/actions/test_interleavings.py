@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from handoffs.actions import decisions, delivery, lifecycle
+from handoffs.actions import context, decisions, delivery, lifecycle
 from handoffs.choices import State
 from handoffs.errors import DeskError
 from handoffs.models import Handoff
@@ -133,7 +133,7 @@ class Desk:
         """Raises what the desk raises."""
         person, handoff, now = self.people[who], self.handoff, timezone.now()
         if move == "accept":
-            return lifecycle.accept(handoff, reviewer=person, now=now)
+            return lifecycle.accept(context.as_it_stands(person, handoff.pk), reviewer=person, now=now)
         if move in ("release", "escalate", "withdraw", "reopen"):
             return getattr(lifecycle, move)(handoff, actor=person, reason="Because", now=now)
         if move == "return":
@@ -146,7 +146,8 @@ class Desk:
             return self._report()
         outcome = {"approve": "approve_and_pay", "propose": "reject"}[move]
         choice = decisions.Choice(outcome=outcome, context_digest=self.stored().context_digest, reason="Because")
-        return decisions.decide(handoff, choice, reviewer=person, now=now)
+        seen = context.as_it_stands(person, handoff.pk, with_callers=True)
+        return decisions.decide(seen, choice, reviewer=person, now=now)
 
     def _report(self) -> Any:
         fields = {"data": self.data, "document_ids": (self.document,), "callback_url": CALLBACK}
