@@ -145,7 +145,7 @@ def _list(
     older = _with(request, page=listing.page + 1) if listing.has_more else ""
     newer = _with(request, page=None) if listing.page > 1 else ""
     shown = {"size": size, "older": older, "newer": newer, **_cleared(views), **values}
-    rows = rows_of(listing, request.user, now=now)
+    rows = rows_of(listing, request.user, bulk=bool(shown.get("bulk")), now=now)
     return render(request, "list.html", {"page": shown, "rows": rows, "views": views, "news": news, "now": now})
 
 
