@@ -123,6 +123,6 @@ def visible_to(user: Any) -> Any:
 def tallies_of(user: Any, *, now: datetime) -> inbox.Tallies:
     """The counts of the user's work, read once per request."""
     if not hasattr(user, "_portal_tallies"):
-        user._portal_tallies = inbox.tallies(user, queue=access.queue_of(user), work=access.work_of(user), now=now)
+        user._portal_tallies = inbox.tallies(user, now=now)
     counted: inbox.Tallies = user._portal_tallies
     return counted

@@ -7,7 +7,7 @@ import pytest
 from handoffs import access
 from handoffs.models import Handoff
 from handoffs.queries import inbox
-from tests.factories import DEAR, HandoffFactory
+from tests.factories import DEAR, WORKFLOW, HandoffFactory, PersonFactory, matcher
 
 pytestmark = pytest.mark.django_db
 
@@ -71,10 +71,24 @@ def test_tallies_count_what_waits_what_is_late_and_what_is_mine(ann, bob, now, d
     HandoffFactory(accepted_by=bob)
     HandoffFactory(accepted_by=ann, returned=True)
     HandoffFactory(data=DEAR)
-    queue, work = access.queue_of(ann), access.work_of(ann)
+    assert ann.roles
     with django_assert_num_queries(1):
-        found = inbox.tallies(ann, queue=queue, work=work, now=now)
+        found = inbox.tallies(ann, now=now)
     assert (found.waiting, found.overdue, found.mine) == (4, 1, 2)
+
+
+def test_tallies_are_of_the_queue_and_the_work_that_a_person_has(ann, bob, lea, max_, now):
+    for wishes in ({}, {"data": DEAR}, {"accepted_by": bob}, {"accepted_by": ann, "resubmitted": True}):
+        HandoffFactory(**wishes)
+    lost_role = PersonFactory(username="ann")
+    HandoffFactory(accepted_by=bob, data=DEAR)
+    lost_role.groups.clear()
+    limited, elsewhere, left = (PersonFactory._meta.model.objects.get(username="bob") for _ in range(3))
+    limited.workflow_scope, elsewhere.workflow_scope, left.is_active = frozenset({WORKFLOW}), frozenset(), False
+    for person in (bob, lea, max_, lost_role, matcher(), limited, elsewhere, left):
+        found, queue = inbox.tallies(person, now=now), inbox.waiting(access.queue_of(person))
+        late, work = queue.filter(due_at__lt=now), access.work_of(person)
+        assert (found.waiting, found.overdue, found.mine) == (queue.count(), late.count(), work.count())
 
 
 def test_a_returned_handoff_is_never_overdue(now):
