@@ -7,13 +7,13 @@ from config import health
 from handoffs.api import problems, scrape
 
 urlpatterns = [
+    path("api/v1/", include("handoffs.api.urls")),  # first, as most who ask are programs
     path("healthz", health.process, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("metrics", scrape.metrics, name="scrape"),
     path("admin/", admin.site.urls),
-    re_path("^api/(?!v1/)", problems.no_such_address),
+    re_path("^api/", problems.no_such_address),
     path("accounts/", include("accounts.urls")),
-    path("api/v1/", include("handoffs.api.urls")),
     path("", include("handoffs.portal.urls")),
 ]
 

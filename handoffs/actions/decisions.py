@@ -226,6 +226,8 @@ def _check_context(handoff: Handoff, seen_digest: str) -> None:
 
 
 def _check_answers(outcome: Outcome, answers: Mapping[str, Any]) -> None:
+    if not outcome.answers and not answers:
+        return
     schema = dict(outcome.answers) or {"type": "object", "maxProperties": 0}
     errors = jsonschema_rs.validator_for(schema, validate_formats=True).iter_errors(dict(answers))
     mistakes = [

@@ -1,6 +1,6 @@
 """The addresses of the API, nested by resource."""
 
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from handoffs.api import (
     case_file,
@@ -17,7 +17,23 @@ from handoffs.api import (
 )
 from handoffs.api.metrics import Metrics
 
-HANDOFF = "handoffs/<str:handoff_id>/"
+handoff = [
+    path("", handoffs.OneHandoff.as_view(), name="api-handoff"),
+    path("history/", handoffs.History.as_view(), name="api-history"),
+    path("case-file/", case_file.CaseFile.as_view(), name="api-case-file"),
+    path("sla/", handoffs.Sla.as_view(), name="api-sla"),
+    path("accept/", work.Accept.as_view(), name="api-accept"),
+    path("release/", work.Release.as_view(), name="api-release"),
+    path("return/", work.Return.as_view(), name="api-return"),
+    path("escalate/", work.Escalate.as_view(), name="api-escalate"),
+    path("decide/", work.Decide.as_view(), name="api-decide"),
+    path("confirm/", work.Confirm.as_view(), name="api-confirm"),
+    path("object/", work.Object.as_view(), name="api-object"),
+    path("notes/", work.Notes.as_view(), name="api-notes"),
+    path("reopen/", work.Reopen.as_view(), name="api-reopen"),
+    path("withdraw/", work.Withdraw.as_view(), name="api-withdraw"),
+    path("receipt/", work.Receipt.as_view(), name="api-receipt"),
+]
 
 urlpatterns = [
     path("cases/", cases.Cases.as_view(), name="api-cases"),
@@ -32,21 +48,7 @@ urlpatterns = [
     path("events/", events.Events.as_view(), name="api-events"),
     path("handoffs/", handoffs.Handoffs.as_view(), name="api-handoffs"),
     path("handoffs/take-next/", work.TakeNext.as_view(), name="api-take-next"),
-    path(HANDOFF, handoffs.OneHandoff.as_view(), name="api-handoff"),
-    path(f"{HANDOFF}history/", handoffs.History.as_view(), name="api-history"),
-    path(f"{HANDOFF}case-file/", case_file.CaseFile.as_view(), name="api-case-file"),
-    path(f"{HANDOFF}sla/", handoffs.Sla.as_view(), name="api-sla"),
-    path(f"{HANDOFF}accept/", work.Accept.as_view(), name="api-accept"),
-    path(f"{HANDOFF}release/", work.Release.as_view(), name="api-release"),
-    path(f"{HANDOFF}return/", work.Return.as_view(), name="api-return"),
-    path(f"{HANDOFF}escalate/", work.Escalate.as_view(), name="api-escalate"),
-    path(f"{HANDOFF}decide/", work.Decide.as_view(), name="api-decide"),
-    path(f"{HANDOFF}confirm/", work.Confirm.as_view(), name="api-confirm"),
-    path(f"{HANDOFF}object/", work.Object.as_view(), name="api-object"),
-    path(f"{HANDOFF}notes/", work.Notes.as_view(), name="api-notes"),
-    path(f"{HANDOFF}reopen/", work.Reopen.as_view(), name="api-reopen"),
-    path(f"{HANDOFF}withdraw/", work.Withdraw.as_view(), name="api-withdraw"),
-    path(f"{HANDOFF}receipt/", work.Receipt.as_view(), name="api-receipt"),
+    path("handoffs/<str:handoff_id>/", include(handoff)),
     path("metrics/", Metrics.as_view(), name="api-metrics"),
     path("replays/", replays.Replays.as_view(), name="api-replays"),
     path("replays/<str:replay_id>/", replays.OneReplay.as_view(), name="api-replay"),
