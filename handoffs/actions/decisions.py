@@ -19,6 +19,7 @@ from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_propos
 from handoffs.choices import DecidedBy, DecisionStatus, Event, Mode, ReasonRule
 from handoffs.errors import ContextChanged, DeadlinePassed, Invalid, Mistake
 from handoffs.models import CLOCK, Actor, ContextRevision, Decision, Handoff
+from handoffs.queries.failures import place_of
 from handoffs.queries.policies import policy_of
 from handoffs.queries.representation import package_of, rfc3339
 from handoffs.rules import package as packages
@@ -242,7 +243,7 @@ def _needs_second_person(handoff: Handoff, outcome: Outcome) -> bool:
     if outcome.second_person is None or isinstance(outcome.second_person, bool):
         return bool(outcome.second_person)
     attempt = handoff.revisions.select_related("attempt__case").get(number=handoff.context_revision_number).attempt
-    truth = outcome.second_person.evaluate(attempt.facts().names()).truth
+    truth = outcome.second_person.evaluate(attempt.facts().names(place_of(attempt))).truth
     return truth is not Truth.NO  # what cannot be decided is looked at twice
 
 

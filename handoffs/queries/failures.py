@@ -33,6 +33,11 @@ def history_of(case: Case, policy: Policy, *, version_id: UUID, error_type: str,
     )
 
 
+def place_of(attempt: Attempt) -> int:
+    """Which attempt on its case it was, counted from 1: what conditions call `attempts`."""
+    return Attempt.objects.filter(case=attempt.case_id, received_at__lte=attempt.received_at).count()
+
+
 def open_outages(case: Case, references: Iterable[str]) -> HandoffQuerySet:
     """The open handoffs of the case's workflow that stand for the outages with these references."""
     return Handoff.objects.open().filter(case__workflow=case.workflow_id, case__reference__in=list(references))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from handoffs.actions import decisions, feedback
+from handoffs.actions import decisions, feedback, lifecycle
 from handoffs.actions.decisions import Choice
 from handoffs.actions.feedback import Feedback
 from handoffs.choices import DecisionStatus, Event, State
@@ -21,7 +21,7 @@ from handoffs.errors import (
 from handoffs.models import Decision, Delivery, Handoff, Recovery
 from handoffs.queries.representation import rfc3339
 from handoffs.rules.package import digest
-from tests.factories import CALLBACK, REASON, EndpointFactory, HandoffFactory, decide, post, publish
+from tests.factories import CALLBACK, DATA, REASON, EndpointFactory, HandoffFactory, decide, post, publish
 from tests.policies import invoice_matching
 from tests.refusals import everything, refused
 
@@ -235,6 +235,16 @@ def test_what_cannot_be_known_is_looked_at_twice(ann, now):
     _publish_with(approve_and_pay={"second_person": condition})
     handoff = HandoffFactory(accepted_by=ann, data={"vendor_age_days": None})
     assert decide(handoff, ann, now=now).state == State.AWAITING_CONFIRMATION
+
+
+@pytest.mark.parametrize(("retries", "state"), [(1, State.RESOLVED), (2, State.AWAITING_CONFIRMATION)])
+def test_how_often_the_case_was_tried_decides_whether_two_must_agree(ann, now, retries, state):
+    _publish_with(approve_and_pay={"second_person": {"when": "attempts > 2"}})
+    handoff = HandoffFactory()
+    for number in range(retries):
+        post(reference=handoff.case.reference, data={**DATA, "amount": f"{number + 2}.00"}, document_ids=())
+    handoff = lifecycle.accept(handoff, reviewer=ann, now=now)
+    assert decide(handoff, ann, now=now).state == state
 
 
 def test_somebody_else_of_the_role_confirms(bob, cleo, now):
