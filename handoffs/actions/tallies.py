@@ -1,28 +1,39 @@
 """Counts the days that are over and keeps what came out, so that the metrics need not count every fact again.
 
 A day that was touched since is counted again. What is touched while it is being counted stays marked, as only the marks
-seen before the counting are taken off.
+seen before the counting are taken off. Whole months are added up from their days once these have been left alone.
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
-from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection, models, transaction
-from django.db.models import Count, Min, Q, Value
+from django.db.models import Aggregate, BinaryField, Count, Min, Value
 
-from handoffs.models import Case, DayTally, HandoffFact, HourTally, TalliedDay, TouchedDay
+from handoffs.models import Case, DayTally, HandoffFact, HourTally, MonthTally, TalliedDay, TalliedMonth, TouchedDay
+from handoffs.queries.metrics.days import DAY, floor, month_of, whole_months
 from handoffs.queries.metrics.figures import FIGURES, MOMENTS, Kind
-from handoffs.queries.metrics.ranks import packed
+from handoffs.queries.metrics.ranks import packed, unpacked
 from handoffs.queries.metrics.scope import Scope, Window, inside, key_column, stretch_column
-from handoffs.queries.metrics.tallies import CASES, CUTS, DAY, DEFINITIONS, NAMES, SETTLED, tallied_days
+from handoffs.queries.metrics.tallies import (
+    CASES,
+    CUTS,
+    DEFINITIONS,
+    NAMES,
+    SETTLED,
+    Joined,
+    sums_of,
+    tallied_days,
+)
 
 LOCK = "handoffs.tallies"
 SECONDS = 0.3
 DAYS_AT_ONCE = 5
+QUIET = timedelta(hours=1)
+"""A month is added up again no earlier than so long after a day of it was; until then its days are read."""
 TIMES = {figure.column: f"{figure.key}_times" for figure in FIGURES.values() if figure.kind == Kind.TIME}
 """The columns of times, and what a row of the counting calls them."""
 Place = tuple[datetime, Any, Any]
@@ -30,22 +41,35 @@ Place = tuple[datetime, Any, Any]
 
 
 def keep(*, now: datetime, seconds: float = SECONDS) -> int:
-    """Count days that are not tallied, or were touched since, the latest first, for so long; returns how many."""
+    """Count what is not tallied, or was touched since, for so long: days, the latest first, then months; how many."""
     until, counted = time.monotonic() + seconds, 0
-    while days := _due(now):
-        counted += (done := _tally(days, now))
-        if not done or time.monotonic() >= until:
+    while done := _one_after_the_other(now):
+        counted += done
+        if time.monotonic() >= until:
             break
     return counted
+
+
+@transaction.atomic(durable=True)
+def _one_after_the_other(now: datetime) -> int:
+    """Count some days, or one month by one breakdown; 0 where nothing is to be counted, or somebody else is at it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+    if days := _due(now):
+        _tally(days, now)
+        return len(days)
+    return _add_up_a_month(now)
 
 
 def _due(now: datetime) -> list[datetime]:
     """Some of the days that are to be counted, from the first on in which anything was handed off."""
     opened = HandoffFact.objects.aggregate(first=Min("opened_at"))["first"]
-    last = (now.astimezone(UTC) - SETTLED).replace(hour=0, minute=0, second=0, microsecond=0) - DAY
+    last = floor(now - SETTLED, DAY) - DAY
     if opened is None or opened >= last + DAY:
         return []
-    first = opened.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = floor(opened, DAY)
     tallied, count = tallied_days(now=now).filter(day__gte=first, day__lte=last), (last - first).days + 1
     if tallied.count() == count:
         return []
@@ -53,13 +77,7 @@ def _due(now: datetime) -> list[datetime]:
     return [day for day in (last - number * DAY for number in range(count)) if day not in known][:DAYS_AT_ONCE]
 
 
-@transaction.atomic(durable=True)
-def _tally(days: list[datetime], now: datetime) -> int:
-    """Count these days; 0 where somebody else is at it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [LOCK])
-        if not cursor.fetchone()[0]:
-            return 0
+def _tally(days: list[datetime], now: datetime) -> None:
     seen = list(TouchedDay.objects.filter(day__in=days).values_list("pk", flat=True))
     counting = _Counting(days, now)
     for model in (DayTally, HourTally, TalliedDay):
@@ -68,7 +86,50 @@ def _tally(days: list[datetime], now: datetime) -> int:
     HourTally.objects.bulk_create(counting.hour_tallies())
     TalliedDay.objects.bulk_create(counting.tallied_days())
     TouchedDay.objects.filter(pk__in=seen).delete()
-    return len(days)
+    _have_months_added_up({month_of(day) for day in days}, now)
+
+
+def _have_months_added_up(months: Collection[datetime], now: datetime) -> None:
+    """Those that were right when they have been quiet, new ones when they are over."""
+    TalliedMonth.objects.filter(month__in=months, due_at=None).update(due_at=now + QUIET)
+    new = [TalliedMonth(month=month, by=by, due_at=_next(month) + DAY) for month in months for by in CUTS]
+    TalliedMonth.objects.bulk_create(new, ignore_conflicts=True)
+
+
+def _add_up_a_month(now: datetime) -> int:
+    """Add up one month by one breakdown, where all its days are tallied; others are looked at again later."""
+    due = TalliedMonth.objects.filter(due_at__lte=now).order_by("-month", "by")
+    for one in due:
+        days = tallied_days(now=now).filter(day__gte=one.month, day__lt=_next(one.month))
+        if one.month in whole_months(days.values_list("day", flat=True)):
+            MonthTally.objects.filter(month=one.month, by=one.by).delete()
+            MonthTally.objects.bulk_create(_month_tallies(one.month, one.by))
+            TalliedMonth.objects.filter(pk=one.pk).update(due_at=None)
+            return 1
+        TalliedMonth.objects.filter(pk=one.pk).update(due_at=now + QUIET)
+    return 0
+
+
+def _month_tallies(month: datetime, by: str) -> Iterator[MonthTally]:
+    rows: Any = DayTally.objects.filter(day__gte=month, day__lt=_next(month), by=by).order_by()
+    lists = {f"{column}_lists": Joined(column) for column in TIMES}
+    for row in rows.values("workflow_id", "key").annotate(**sums_of(NAMES), **lists):
+        times = {column: packed(sorted(unpacked(row.pop(f"{column}_lists")))) for column in TIMES}
+        workflow_id, key = row.pop("workflow_id"), row.pop("key")
+        yield MonthTally(month=month, by=by, workflow_id=workflow_id, key=key, numbers=_in_order(row), **times)
+
+
+def _next(month: datetime) -> datetime:
+    return month_of(month + 31 * DAY)
+
+
+class _InOrder(Aggregate):
+    """Numbers sorted, as `ranks.packed` writes them."""
+
+    name = "InOrder"
+    template = "string_agg(int8send(%(expressions)s), ''::bytea ORDER BY %(expressions)s)"
+    output_field: ClassVar[Any] = BinaryField()
+    allow_distinct = False
 
 
 class _Counting:
@@ -85,7 +146,7 @@ class _Counting:
         """One for each workflow, and for each part of it by each breakdown."""
         for by in CUTS:
             for (day, workflow_id, key), row in self._counted("day", by).items():
-                lists = {column: packed(row.get(name) or ()) for column, name in TIMES.items()}
+                lists = {column: row.get(name) or b"" for column, name in TIMES.items()}
                 yield DayTally(
                     day=day, workflow_id=workflow_id, by=by, key=str(key), numbers=_in_order(row), **lists
                 )  # fmt: skip
@@ -119,8 +180,7 @@ class _Counting:
         for figure in (figure for figure in FIGURES.values() if figure.moment == moment):
             found |= figure.aggregates(self.now)
             if with_times and figure.kind == Kind.TIME:
-                known = Q(**{f"{figure.column}__isnull": False})
-                found[TIMES[figure.column]] = ArrayAgg(figure.column, filter=known, order_by=figure.column)
+                found[TIMES[figure.column]] = _InOrder(figure.column)
         return found
 
     def _rows(

@@ -13,7 +13,7 @@ from handoffs.models.recovery import Delivery, DeliveryTry, Recovery, SweepHeart
 from handoffs.models.replay import Replay, ReplayChunk, ReplayedAttempt
 from handoffs.models.rollout import CandidateResult, CandidateRun, SecondLook, ShadowProposal
 from handoffs.models.saved_view import SavedView
-from handoffs.models.tally import DayTally, HourTally, TalliedDay, TouchedDay
+from handoffs.models.tally import DayTally, HourTally, MonthTally, TalliedDay, TalliedMonth, TouchedDay
 from handoffs.models.workflow import Endpoint, PolicyVersion, Workflow
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "HourTally",
     "ImportPart",
     "Message",
+    "MonthTally",
     "Note",
     "NoticeSettings",
     "Notification",
@@ -54,6 +55,7 @@ __all__ = [
     "ShadowProposal",
     "SweepHeartbeat",
     "TalliedDay",
+    "TalliedMonth",
     "TouchedDay",
     "Workflow",
 ]

@@ -1,4 +1,4 @@
-"""Days counted once and kept: what the metrics read instead of every fact of a day that is over.
+"""Days counted once and kept, and months added up from them: what the metrics read instead of every fact.
 
 The sweep writes tallies (`actions/tallies`). Triggers of the database leave a `TouchedDay` in the transaction that
 changes anything in a day that is over; from that moment on the day is read from its facts until it is counted again.
@@ -56,13 +56,31 @@ class HourTally(models.Model):
         return f"{self.hour:%Y-%m-%d %H}"
 
 
-class DayTally(models.Model):
-    """The counts and sums of one day and workflow, or of the part with `key` in the breakdown `by`; and its times.
+class TalliedMonth(models.Model):
+    """A month (of UTC) whose tallies by one breakdown are added up from those of its days, or due to be.
 
-    A column of times holds them sorted, eight bytes each, under the name that it has in a fact.
+    They are right where nothing is due; a day of it that is counted again makes them due.
     """
 
-    day = models.DateTimeField(db_index=True)
+    month = models.DateTimeField()
+    by = models.CharField(max_length=16, blank=True)
+    due_at = models.DateTimeField(null=True, help_text="When it is to be added up; empty while it is right")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["month", "by"], name="month_tallied_once_by_a_breakdown")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.by}"
+
+
+class Tally(models.Model):
+    """The counts, sums and times of a stretch of time and workflow, or of the part with `key` in the breakdown `by`.
+
+    A column of times holds them sorted, eight bytes each (`ranks.packed`), under the name that it has in a fact.
+    """
+
     workflow = models.ForeignKey(
         Workflow, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
@@ -76,7 +94,28 @@ class DayTally(models.Model):
     apply_us = models.BinaryField()
 
     class Meta:
+        abstract = True
+
+
+class DayTally(Tally):
+    """The tally of a day."""
+
+    day = models.DateTimeField(db_index=True)
+
+    class Meta:
         indexes: ClassVar = [models.Index(fields=["by", "day"], name="day_tallies_of_a_breakdown")]
 
     def __str__(self) -> str:
         return f"{self.day:%Y-%m-%d} {self.by} {self.key}"
+
+
+class MonthTally(Tally):
+    """The tally of a month: what those of its days come to together."""
+
+    month = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["by", "month"], name="month_tallies_of_a_breakdown")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.by} {self.key}"

@@ -73,7 +73,10 @@ FACTS = {
     "is_carried": "NOT waits",
     "context_sufficed": "CASE WHEN luck < 0.5 THEN luck < 0.45 END",
     "policy_number": "1 + n * 9 / %(count)s",
-    "priority": "10 * (1 + n %% 4)",
+    "priority": "10 * (1 + (n / 4) %% 4)",
+    "receipt_due_at": "NULL::timestamptz",
+    "decided_by_id": "CASE WHEN NOT waits AND n %% 31 > 0 THEN"
+    " (SELECT (array_agg(id ORDER BY id))[1 + (lives.n / 4) %% count(*)] FROM accounts_user) END",
     "trigger": "'trigger_' || n %% 8",
     "outcome": "CASE WHEN waits THEN '' ELSE 'outcome_' || n %% 5 END",
 }

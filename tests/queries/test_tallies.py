@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handoffs.actions import feedback, tallies
-from handoffs.models import HandoffFact, TalliedDay, TouchedDay
+from handoffs.models import Case, HandoffFact, TalliedDay, TouchedDay
 from handoffs.queries.metrics import ranks, tables
-from handoffs.queries.metrics.figures import FIGURES
+from handoffs.queries.metrics.figures import FIGURES, PERCENTILES
 from handoffs.queries.metrics.scope import BREAKDOWNS, STRETCHES
 from handoffs.queries.metrics.tallies import Tallies, days_due
 from tests.factories import HandoffFactory
@@ -80,6 +81,65 @@ def test_tallies_tell_what_the_facts_tell_whatever_happens_later(
     check(scope, by, stretch, now)
 
 
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    histories=histories,
+    earlier=st.integers(1, 100),
+    days=st.integers(20, 120),
+    hours=st.integers(0, 23),
+    zone=st.sampled_from(ZONES),
+    by=st.sampled_from(BREAKDOWNS),
+    stretch=st.sampled_from(["week", "month"]),
+    filters=st.sampled_from([{}, *FILTERS]),
+)
+def test_months_tell_what_the_facts_tell_whatever_happens_later(
+    lea, workflow, now, histories, earlier, days, hours, zone, by, stretch, filters
+):
+    move(Walk("resolved", now - LONG_AGO, HOUR, False), 100 * DAY)
+    for path, minutes, gap, dear in histories:
+        walk = Walk(
+            path, now - (5 * DAY if path == "expired" else LONG_AGO) + minutes % 600 * MINUTE, gap * SECOND, dear
+        )
+        move(walk, earlier * DAY)
+    for number, later in enumerate((now, now + 2 * tallies.QUIET, now + 4 * tallies.QUIET)):
+        scope = scope_for(lea, later - days * DAY - hours * HOUR, later, ZoneInfo(zone), **filters)
+        check(scope, by, stretch, later)
+        keep_all(later)
+        check(scope, by, stretch, later)
+        move(walk, number * DAY)  # touches its days, and leaves its months to be added up again
+
+
+def move(walk, earlier):
+    """Have all of it happen so much earlier."""
+    moments = ("opened_at", "accepted_at", "taken_at", "resolved_at")
+    HandoffFact.objects.filter(pk=walk.handoff.pk).update(**{name: F(name) - earlier for name in moments})
+    Case.objects.filter(pk=walk.handoff.case_id).update(first_attempted_at=F("first_attempted_at") - earlier)
+
+
+def test_a_month_is_read_whole_until_a_day_of_it_is_touched_and_again_when_it_was_quiet(lea, workflow, now):
+    walk = Walk("resolved", now - LONG_AGO, HOUR, False)
+    move(walk, 100 * DAY)
+    HandoffFactory(resolved=True, opened_at=now - LONG_AGO)
+    scope = scope_for(lea, now - 120 * DAY, now)
+
+    def months(at):
+        return {month for month, by in Tallies(scope, "role", now=at).months if by == "role"}
+
+    assert months(now) == set()
+    keep_all(now)
+    assert len(months(now)) in (2, 3)
+    touched = HandoffFact.objects.get(pk=walk.handoff.pk).opened_at + 40 * DAY
+    move(walk, -40 * DAY)
+    left = months(now)
+    assert touched.month not in {month.month for month in left}
+    keep_all(now)
+    assert months(now) == left
+    keep_all(now + tallies.QUIET)
+    assert [month.month for month in months(now + tallies.QUIET) - left] == [touched.month]
+
+
 @pytest.mark.parametrize("by", ["workflow", "week", "role"])
 def test_a_group_without_a_case_in_the_window_has_no_count_of_cases(lea, workflow, now, by):
     Walk("expired", now - 5 * DAY, SECOND, False)  # resolved by the clock two days ago, in a day that is over
@@ -138,9 +198,21 @@ def test_percentiles_of_many_lists_are_those_of_all_their_values(lists):
     ordered = [sorted(one) for one in lists]
     parts = (0, 0.1, 0.5, 0.9, 0.95, 1)
     expected = reference.percentiles([value for one in lists for value in one], parts)
-    with patch.multiple(ranks, GATHERED_COUNT=2, SAMPLED_COUNT=3, MARGIN=0):
-        assert ranks.percentiles(ordered, parts) == pytest.approx(expected, rel=1e-12)
-    assert ranks.percentiles(ordered, parts) == pytest.approx(expected, rel=1e-12)
+    runs = ranks.Runs()
+    for one in ordered:
+        runs.add(ranks.unpacked(ranks.packed(one)), [len(one)])
+    assert runs.percentiles(parts) == pytest.approx(expected, rel=1e-12)
+    with patch.multiple(ranks, SORTED_COUNT=2, SAMPLE_FACTOR=1):
+        assert runs.percentiles(parts) == pytest.approx(expected, rel=1e-12)
+
+
+def test_percentiles_of_many_values_are_those_of_all():
+    lists = [[(7919 * number * number) % 10**9 for number in range(start, 40_000, 7)] for start in range(7)]
+    runs = ranks.Runs()
+    for one in lists:
+        runs.add(sorted(one), [len(one)])
+    expected = reference.percentiles([value for one in lists for value in one], PERCENTILES)
+    assert runs.percentiles(PERCENTILES) == pytest.approx(expected, rel=1e-12)
 
 
 def test_days_are_due_until_the_first_is_counted_and_when_something_of_them_goes_wrong(lea, workflow, now):

@@ -1,6 +1,6 @@
 """What the metrics page shows of a scope: tiles with their change and trend, charts over time, and one table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,10 +104,7 @@ def time_table(scope: Scope, rows: Sequence[Row]) -> dict[str, Any]:
         "rows": [
             {
                 "name": _label(row.key, stretch),
-                "cells": [
-                    _cell(scope.over(scope.window.step(stretch, row.key)), FIGURES[key], row.values[key])
-                    for key in TREND
-                ],
+                "cells": _cells(scope.over(scope.window.step(stretch, row.key)), row, TREND),
             }
             for row in reversed(rows)
         ],
@@ -187,7 +184,7 @@ def _open_tile(scope: Scope, open_now: Backlog) -> Tile:
 
 def _breakdown_row(scope: Scope, by: str, row: Row, open_now: Backlog | None) -> dict[str, Any]:
     narrowed = scope.narrowed(by, row.key)
-    cells = [_cell(narrowed, FIGURES[key], row.values[key]) for key in COLUMNS]
+    cells = _cells(narrowed, row, COLUMNS)
     cells.insert(1, Cell(text=words.share_words(row.handoff_rate)))
     cells[4:4] = [Cell(text=text) for text in _percentile_numbers(row.values["mttr"])]
     if by in GROUPS:
@@ -196,11 +193,14 @@ def _breakdown_row(scope: Scope, by: str, row: Row, open_now: Backlog | None) ->
     return {"key": row.key, "name": row.name, "cells": cells}
 
 
-def _cell(scope: Scope, figure: Figure, value: Value) -> Cell:
-    return Cell(
-        text=words.value_words(figure, value) if value.count else words.NOTHING,
-        url=words.behind_url(scope, figure.key) if value.hits else "",
-    )
+def _cells(scope: Scope, row: Row, keys: Iterable[str]) -> list[Cell]:
+    url = words.urls_behind(scope)
+    return [_cell(FIGURES[key], row.values[key], url) for key in keys]
+
+
+def _cell(figure: Figure, value: Value, url: Callable[[str], str]) -> Cell:
+    text = words.value_words(figure, value) if value.count else words.NOTHING
+    return Cell(text=text, url=url(figure.key) if value.hits else "")
 
 
 def _series(figure: Figure, rows: Sequence[Row], labels: Sequence[str], tone: int, **more: Any) -> charts.Series:

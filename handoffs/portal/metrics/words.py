@@ -1,6 +1,6 @@
 """How figures read on a page: values, changes against another window, and the addresses of what is behind them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -85,6 +85,12 @@ def behind_url(scope: Scope, figure: str, part: str = "", *, by: str = "", key: 
     narrowed = scope.narrowed(by, key) if by else scope
     query = query_of(narrowed, figure=figure, part="" if part == "hits" else part)
     return f"{reverse('metrics_handoffs')}?{query}"
+
+
+def urls_behind(scope: Scope) -> Callable[[str], str]:
+    """What gives the address of `behind_url` for figure after figure of one scope."""
+    address = f"{reverse('metrics_handoffs')}?{query_of(scope)}"
+    return lambda figure: f"{address}&figure={figure}"
 
 
 def window_words(window: Window) -> str:

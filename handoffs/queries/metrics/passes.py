@@ -5,7 +5,7 @@ the whole, exactly; percentiles do not, and are found in the sorted times of the
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from django.db.models import Count, F, IntegerField, Value
 
 from handoffs.models import Case
 from handoffs.queries.metrics.figures import MOMENTS, PERCENTILES, Figure, Kind
-from handoffs.queries.metrics.ranks import percentiles as exact_percentiles
+from handoffs.queries.metrics.ranks import Runs
 from handoffs.queries.metrics.scope import STRETCHES, Scope, Span, StepOf, inside, key_column, keys_of
 from handoffs.queries.metrics.tallies import CASES, Tallies
 
@@ -37,7 +37,7 @@ class Page:
 
 def page(scope: Scope, wanted: list[Figure], *, by: str, stretch: str, now: datetime) -> Page:
     """The aggregates of the window and of the one before it."""
-    tallies, bounds = Tallies(scope, by, now=now, before=True, charted=True), scope.window.bounds(stretch)
+    tallies, bounds = Tallies(scope, by, now=now, before=True), scope.window.bounds(stretch)
     rest = _counted(tallies, tallies.spans, _Asked(wanted, bounds, now))
     charted, grouped = list(rest), list(rest)
     if tallies.days:
@@ -85,12 +85,9 @@ def added(rows: Iterable[Counted], part: str | None) -> dict[Any, Counted]:
     return found
 
 
-def percentiles(tallies: Tallies, times: Iterable[Figure]) -> dict[Any, Counted]:
+def percentiles(tallies: Tallies, times: Collection[Figure]) -> dict[Any, Counted]:
     """The percentiles of these times per group of the tallies; without a breakdown of everything, under None."""
-    found: dict[Any, Counted] = {}
-    for figure in times:
-        join(found, _found_in_lists(tallies, figure) if tallies.days else _worked_out(tallies, figure))
-    return found
+    return _found_in_lists(tallies, times) if tallies.days else _worked_out(tallies, times)
 
 
 def join(found: dict[Any, Counted], more: Mapping[Any, Counted]) -> None:
@@ -158,24 +155,47 @@ def _named(rows: Iterable[Any], by: str) -> list[Counted]:
     return [{**row, "group": keys[row["group"]]} for row in found] if keys else found
 
 
-def _worked_out(tallies: Tallies, figure: Figure) -> dict[Any, Counted]:
-    """The percentiles of a time as the database works them out from facts."""
-    facts = tallies.scope.happened(figure.moment).order_by().annotate(group=_group(tallies, figure.moment))
-    rows: Any = facts.values("group").annotate(**figure.percentiles())
-    return {row.pop("group"): row for row in _named(rows, tallies.by)}
+def _worked_out(tallies: Tallies, times: Iterable[Figure]) -> dict[Any, Counted]:
+    """The percentiles of times as the database works them out from facts."""
+    found: dict[Any, Counted] = {}
+    for moment, figures in _by_moment(times):
+        facts = tallies.scope.happened(moment).order_by().annotate(group=_group(tallies, moment))
+        asked = {name: each for figure in figures for name, each in figure.percentiles().items()}
+        rows: Any = facts.values("group").annotate(**asked)
+        join(found, {row.pop("group"): row for row in _named(rows, tallies.by)})
+    return found
 
 
-def _found_in_lists(tallies: Tallies, figure: Figure) -> dict[Any, Counted]:
+def _found_in_lists(tallies: Tallies, times: Collection[Figure]) -> dict[Any, Counted]:
     """The same out of the times of tallied days and those of the facts in between."""
-    lists, column = tallies.times(figure.column), figure.column
-    facts = tallies.scope.happened(figure.moment, within=tallies.spans).filter(**{f"{column}__isnull": False})
-    rows: Any = facts.annotate(group=_group(tallies, figure.moment)).order_by(column).values("group", column)
-    rest: dict[Any, list[int]] = defaultdict(list)
-    for row in _named(rows, tallies.by) if tallies.spans else ():
-        rest[row["group"]].append(row[column])
-    for group, values in rest.items():
-        lists[group].append(values)
-    return {group: {f"{figure.key}_percentiles": exact_percentiles(of, PERCENTILES)} for group, of in lists.items()}
+    lists = tallies.times([figure.column for figure in times])
+    for moment, figures in _by_moment(times) if tallies.spans else ():
+        _add_times(lists, tallies, moment, [figure.column for figure in figures])
+    return {
+        group: {f"{figure.key}_percentiles": of[figure.column].percentiles(PERCENTILES) for figure in times}
+        for group, of in lists.items()
+    }
+
+
+def _add_times(lists: dict[Any, dict[str, Runs]], tallies: Tallies, moment: str, columns: Sequence[str]) -> None:
+    """Put the times of the facts in the spans to the lists of their groups."""
+    facts = tallies.scope.happened(moment, within=tallies.spans).order_by()
+    values: dict[Any, dict[str, list[int]]] = defaultdict(lambda: {column: [] for column in columns})
+    for row in _named(facts.annotate(group=_group(tallies, moment)).values("group", *columns), tallies.by):
+        for column in columns:
+            if row[column] is not None:
+                values[row["group"]][column].append(row[column])
+    for group, of in values.items():
+        for column, found in of.items():
+            lists[group][column].add(sorted(found), [len(found)])
+
+
+def _by_moment(times: Iterable[Figure]) -> Iterator[tuple[str, list[Figure]]]:
+    """The times by the moment that they are counted at, as one pass over the facts of a moment tells all of them."""
+    found: dict[str, list[Figure]] = defaultdict(list)
+    for figure in times:
+        found[figure.moment].append(figure)
+    yield from found.items()
 
 
 def _names(wanted: Iterable[Figure]) -> list[str]:

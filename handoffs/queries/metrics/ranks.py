@@ -1,93 +1,83 @@
 """Exact percentiles of many sorted lists at once, without merging them."""
 
 import math
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, pairwise
 
-GATHERED_COUNT = 4_000
+SORTED_COUNT = 1_000
 """So few values are sorted outright."""
-SAMPLED_COUNT = 4_000
-MARGIN = 100
-"""How far from its place in the sample a rank is looked for: some three standard deviations."""
-Sorted = Sequence[int]
+SAMPLE_FACTOR = 10
+"""A sample has so many times the square root of what it is of: as much work as what it then leaves to be sorted."""
+WIDER = 4
+BYTES = 8
+"""What a packed number takes."""
 
 
 def packed(values: Iterable[int]) -> bytes:
-    """Sorted whole numbers as the database keeps them."""
-    return array("q", values).tobytes()
+    """Whole numbers as the database keeps them: eight bytes each, as its own `int8send` writes them."""
+    found = array("q", values)
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found.tobytes()
 
 
 def unpacked(kept: bytes | memoryview) -> "array[int]":
     """What `packed` made of them."""
     found = array("q")
     found.frombytes(kept)
+    if sys.byteorder == "little":
+        found.byteswap()
     return found
 
 
-def percentiles(lists: Iterable[Sorted], parts: Iterable[float]) -> tuple[float, ...]:
-    """PostgreSQL's `percentile_cont` at each of `parts` (0–1) over all values together; none where nothing is."""
-    ranks = Ranks([one for one in lists if one])
-    return tuple(ranks.at(part * (ranks.count - 1)) for part in parts) if ranks.count else ()
+class Runs:
+    """Many sorted lists, one after the other."""
+
+    def __init__(self) -> None:
+        self.values: array[int] = array("q")
+        self._ends = [0]
+
+    def add(self, values: Iterable[int], counts: Iterable[int]) -> None:
+        """Put lists to them that follow each other in `values` and are so long."""
+        self.values.extend(values)
+        for count in counts:
+            if count:
+                self._ends.append(self._ends[-1] + count)
+
+    def percentiles(self, parts: Sequence[float]) -> tuple[float, ...]:
+        """PostgreSQL's `percentile_cont` at each of `parts` (0–1) over all values together; none where nothing is."""
+        last = len(self.values) - 1
+        if last < 0:
+            return ()
+        places = [math.modf(part * last) for part in parts]
+        if last < SORTED_COUNT:
+            in_order = sorted(self.values)
+            return tuple(_between(in_order, int(rank), over) for over, rank in places)
+        sample = sorted(self.values[:: math.isqrt(last) // SAMPLE_FACTOR + 1])
+        return tuple(self._at(int(rank), over, sample) for over, rank in places)
+
+    def _at(self, rank: int, over: float, sample: Sequence[int]) -> float:
+        """What lies `over` a rank, in the part of each list about its place in the sample, wide enough to hold it."""
+        begins, next_rank = self._ends[:-1], min(rank + 1, len(self.values) - 1)
+        middle, margin = rank * len(sample) // len(self.values), math.isqrt(min(len(begins), len(sample))) * 3 // 2 + 2
+        while True:
+            starts = self._places(bisect_left, sample[middle - margin]) if middle >= margin else begins
+            in_reach = middle + margin < len(sample)
+            ends = self._places(bisect_right, sample[middle + margin]) if in_reach else self._ends[1:]
+            below, until = sum(starts) - sum(begins), sum(ends) - sum(begins)
+            if below <= rank and next_rank < until:
+                within = [self.values[start:end] for start, end in zip(starts, ends, strict=True)]
+                return _between(sorted(chain.from_iterable(within)), rank - below, over)
+            margin *= WIDER
+
+    def _places(self, bisect: Callable[..., int], value: int) -> list[int]:
+        values, ends = self.values, self._ends
+        return [bisect(values, value, start, end) for start, end in pairwise(ends)]
 
 
-class Ranks:
-    """The values of many sorted lists by their rank among all of them.
-
-    A sample says between which values a rank should lie, counting by bisection whether it does; from there on the
-    range of values is halved until few are left to sort.
-    """
-
-    def __init__(self, lists: Sequence[Sorted]) -> None:
-        self.lists = lists
-        self.count = sum(map(len, lists))
-        self._sample = sorted(_every(self.count // SAMPLED_COUNT + 1, lists))
-
-    def at(self, place: float) -> float:
-        """The value at a place between two ranks, in proportion."""
-        rank = math.floor(place)
-        low = self.ranked(rank)
-        return low + (place - rank) * (self._after(rank, low) - low) if place > rank else float(low)
-
-    def ranked(self, rank: int) -> int:
-        """The value that has `rank` smaller or equal ones before it."""
-        low, high, below, until = self._bracket(rank)
-        while low < high and until - below > GATHERED_COUNT:
-            middle = (low + high) // 2
-            reached = self._count_to(middle)
-            if reached > rank:
-                high, until = middle, reached
-            else:
-                low, below = middle + 1, reached
-        if low == high:
-            return low
-        within = (one[bisect_left(one, low) : bisect_right(one, high)] for one in self.lists)
-        return sorted(chain.from_iterable(within))[rank - below]
-
-    def _bracket(self, rank: int) -> tuple[int, int, int, int]:
-        """The least and greatest value that it can be, and how many are below the one and up to the other."""
-        place, last = rank * len(self._sample) // self.count, len(self._sample) - 1
-        low, high = self._sample[max(place - MARGIN, 0)], self._sample[min(place + MARGIN, last)]
-        below, until = self._count_to(low - 1), self._count_to(high)
-        if below <= rank < until:
-            return low, high, below, until
-        return min(one[0] for one in self.lists), max(one[-1] for one in self.lists), 0, self.count
-
-    def _count_to(self, value: int) -> int:
-        return sum([bisect_right(one, value) for one in self.lists])
-
-    def _after(self, rank: int, value: int) -> int:
-        """The value of the next rank after `rank`, which is that of `value`."""
-        places = [bisect_right(one, value) for one in self.lists]
-        if sum(places) > rank + 1:
-            return value
-        return min(one[place] for one, place in zip(self.lists, places, strict=True) if place < len(one))
-
-
-def _every(stride: int, lists: Iterable[Sorted]) -> Iterator[int]:
-    """Every so many-th value of the lists one after the other."""
-    first = 0
-    for one in lists:
-        yield from one[first::stride]
-        first = (first - len(one)) % stride
+def _between(in_order: Sequence[int], rank: int, over: float) -> float:
+    low = in_order[rank]
+    return low + over * (in_order[rank + 1] - low) if over else float(low)

@@ -1,22 +1,37 @@
-"""What a scope reads from the tallies of finished days, and which spans of it are left to be read from facts.
+"""What a scope reads from the tallies of finished days and months, and which spans of it are left to facts.
 
 A day counts as tallied where it lies whole inside the window, nothing was touched in it since, and today's definitions
-counted it. See docs/decisions/0008.
+counted it; a month where all its days do. See docs/decisions/0008.
 """
 
 import hashlib
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
-from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import TruncDay
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import (
+    Aggregate,
+    BinaryField,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Length, TruncDay
 
-from handoffs.models import DayTally, HandoffFact, HourTally, TalliedDay, TouchedDay
+from handoffs.models import DayTally, HandoffFact, HourTally, MonthTally, TalliedDay, TalliedMonth, TouchedDay
+from handoffs.queries.metrics.days import DAY, HOUR, floor, holds, joined, left, month_of, spans_of, torn, whole_months
 from handoffs.queries.metrics.figures import FIGURES
-from handoffs.queries.metrics.ranks import Sorted, unpacked
+from handoffs.queries.metrics.ranks import BYTES, Runs, unpacked
 from handoffs.queries.metrics.scope import (
     FILTERS,
     GROUPS,
@@ -26,16 +41,18 @@ from handoffs.queries.metrics.scope import (
     Scope,
     Span,
     StepOf,
+    inside,
     keys_of,
 )
 
 SETTLED = timedelta(hours=1)
 """So long after its end a day may still be written by a transaction that began in it, without a mark."""
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 CASES = "cases_count"
 NAMES = (*(name for figure in FIGURES.values() for name in figure.names), CASES)
 """What `numbers` of a tally are, in their order."""
-DEFINITIONS = hashlib.sha256(repr((NAMES, FIGURES)).encode()).hexdigest()[:16]
+LAYOUT = 2
+"""Raised when tallies are written otherwise, so that those there are be counted anew."""
+DEFINITIONS = hashlib.sha256(repr((LAYOUT, NAMES, FIGURES)).encode()).hexdigest()[:16]
 CUTS = ("", *(by for by in GROUPS if by != "workflow"))
 """What day tallies are kept by beside the workflow; the whole first."""
 
@@ -48,7 +65,7 @@ def tallied_days(*, now: datetime) -> QuerySet[TalliedDay]:
 
 
 def days_due(now: datetime) -> QuerySet[HandoffFact]:
-    """The first fact, while a day from its own on to the last one that is over has to be counted; nothing otherwise.
+    """The first fact, while a day from its own on to the last one that is over, or a month of them, has to be counted.
 
     Days are counted from the latest to the first, so where the first is there none lacks, unless it went wrong since.
     """
@@ -61,7 +78,8 @@ def days_due(now: datetime) -> QuerySet[HandoffFact]:
         Exists(TouchedDay.objects.filter(day__lt=over))
         | Exists(TalliedDay.objects.filter(wrong))
         | ~Exists(TalliedDay.objects.filter(day=last))
-        | ~Exists(TalliedDay.objects.filter(day=its_day)),
+        | ~Exists(TalliedDay.objects.filter(day=its_day))
+        | Exists(TalliedMonth.objects.filter(due_at__lte=now)),
         pk=Subquery(HandoffFact.objects.order_by("opened_at").values("pk")[:1]),
         opened_at__lt=over,
     )
@@ -71,21 +89,22 @@ class Tallies:
     """The days that a scope reads from tallies, and the spans that it has to read from facts: together its window.
 
     `by` is one of BREAKDOWNS, or nothing for the whole. Filters by more than the workflow and one breakdown have no
-    tallies, charts (`charted`) none by more than the workflow; what has none is read from facts throughout.
+    tallies: everything is read from facts.
     """
 
-    def __init__(self, scope: Scope, by: str, *, now: datetime, before: bool = False, charted: bool = False) -> None:
+    def __init__(self, scope: Scope, by: str, *, now: datetime, before: bool = False) -> None:
         self.scope, self.by = scope, by
         window = scope.window
         self.starts = window.steps(by) if by in STRETCHES else []
         self.bounds = window.bounds(by) if by in STRETCHES else [window.start]
-        narrowed = scope.filters.keys() - {"workflow"}
-        cuts = narrowed | ({by} & {*CUTS})
+        self._namers: dict[str, Namer] = {}
+        self.is_narrowed = bool(scope.filters.keys() - {"workflow"})
+        cuts = scope.filters.keys() - {"workflow"} | ({by} & {*CUTS})
         self.cut = next(iter(cuts), "")
         start, end = (window.before.start if before else window.start), window.end
-        has_tallies = len(cuts) <= 1 and not (charted and narrowed)
-        self.days = self._whole_days(start, end, now) if has_tallies else []
-        self.spans = _left(start, end, self.days)
+        self.days = self._whole_days(start, end, now) if len(cuts) <= 1 else []
+        self.months = self._whole_months()
+        self.spans = left(start, end, self.days)
 
     def sums(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """The sums of `names` per group; `step` is 0 for the window before, else 1."""
@@ -96,52 +115,113 @@ class Tallies:
         return self._summed("", [CASES])
 
     def charted(self, names: Iterable[str], bounds: Sequence[datetime]) -> list[dict[str, Any]]:
-        """The sums of `names` per `step` between bounds, without the hours that a bound tears."""
-        rows = HourTally.objects.filter(self._kept(), day__in=self.days).exclude(hour__in=_torn(bounds, HOUR))
-        found: Any = rows.annotate(step=StepOf("hour", bounds)).values("step").annotate(**_sums(names)).order_by()
-        return list(found)
+        """The sums of `names` per `step` between bounds, without what one of them tears."""
+        names, cut_days = list(names), torn(bounds, DAY)
+        whole = [day for day in self.days if day not in cut_days]
+        if not self.is_narrowed:
+            hours = self._hours(cut_days & {*self.days}, names, bounds)
+            return [*self._grouped("", whole, bounds, sums_of(names), parts=("step",)), *hours]
+        name, rows = self._namer(), self._grouped(self.cut, whole, bounds, sums_of(names))
+        return [row for row in rows if name(1, row.pop("workflow_id"), row.pop("key")) is not LEFT_OUT]
 
     def torn(self, bounds: Sequence[datetime]) -> list[Span]:
-        """Those hours, as far as they are not in `spans`."""
-        days = set(self.days)
-        return [(hour, hour + HOUR) for hour in sorted(_torn(bounds, HOUR)) if _floor(hour, DAY) in days]
+        """What of the days a bound lies in, without what is in `spans`: an hour, or the day where only that is kept."""
+        length = DAY if self.is_narrowed else HOUR
+        days = {*self.days}
+        return joined((at, at + length) for at in sorted(torn(bounds, length)) if floor(at, DAY) in days)
 
-    def times(self, column: str) -> dict[Any, list[Sorted]]:
-        """The sorted times of a column per group, day by day."""
-        found: dict[Any, list[Sorted]] = defaultdict(list)
-        name = self._namer()
-        for day, workflow_id, key, kept in self._rows(self.cut).values_list("day", "workflow_id", "key", column):
-            step = bisect_right(self.bounds, day)
-            if kept and (group := name(step, workflow_id, key)) is not LEFT_OUT:
-                found[group].append(unpacked(kept))
+    def times(self, columns: Collection[str]) -> dict[Any, dict[str, Runs]]:
+        """The sorted times of these columns per group, list by list."""
+        found: dict[Any, dict[str, Runs]] = defaultdict(lambda: {column: Runs() for column in columns})
+        name, asked = self._namer(), {part: each for column in columns for part, each in lists_of(column).items()}
+        for row in self._grouped(self.cut, self.days, self.bounds, asked):
+            group = name(row["step"], row["workflow_id"], row["key"])
+            for column in columns if group is not LEFT_OUT else ():
+                found[group][column].add(unpacked(row[f"{column}_lists"]), row[f"{column}_counts"])
         return found
 
     def _whole_days(self, start: datetime, end: datetime, now: datetime) -> list[datetime]:
-        torn = _torn(self.bounds, DAY)
+        cut_days = torn(self.bounds, DAY)
         whole = tallied_days(now=now).filter(day__gte=start, day__lte=end - DAY).order_by("day")
-        return [day for day in whole.values_list("day", flat=True) if day not in torn]
+        return [day for day in whole.values_list("day", flat=True) if day not in cut_days]
+
+    def _whole_months(self) -> set[tuple[datetime, str]]:
+        """The months all of whose days are read from tallies, with the breakdowns by which they are added up."""
+        if not (months := whole_months(self.days)):
+            return set()
+        right = TalliedMonth.objects.filter(month__in=months, by__in={self.cut, ""}, due_at=None)
+        return {*right.values_list("month", "by")}
 
     def _summed(self, cut: str, names: Iterable[str]) -> list[dict[str, Any]]:
-        rows: Any = self._rows(cut).annotate(step=StepOf("day", self.bounds)).values("step", "workflow_id", "key")
         name, found = self._namer() if cut == self.cut else self._namer(""), []
-        for row in rows.annotate(**_sums(names)).order_by():
+        for row in self._grouped(cut, self.days, self.bounds, sums_of(names)):
             step = row.pop("step")
             group = name(step, row.pop("workflow_id"), row.pop("key"))
             if group is not LEFT_OUT:
                 found.append({"step": min(step, 1), "group": group, **row})
         return found
 
-    def _rows(self, cut: str) -> QuerySet[DayTally]:
-        return DayTally.objects.filter(self._kept(), by=cut, day__in=self.days)
+    def _grouped(
+        self,
+        cut: str,
+        days: Collection[datetime],
+        bounds: Sequence[datetime],
+        asked: Mapping[str, Any],
+        *,
+        parts: Sequence[str] = ("step", "workflow_id", "key"),
+    ) -> Iterable[dict[str, Any]]:
+        """What is asked of these days per `step` between bounds, workflow and key; out of months where it can be."""
+        months = {month for month in whole_months(days) if (month, cut) in self.months and not holds(month, bounds)}
+        rest = [day for day in days if month_of(day) not in months]
+        sources: list[tuple[QuerySet[Any], str]] = []
+        if rest:
+            sources.append((DayTally.objects.filter(inside("day", spans_of(rest))), "day"))
+        if months:
+            sources.append((MonthTally.objects.filter(month__in=months), "month"))
+        found: list[Any] = [
+            rows.filter(self._kept(), by=cut)
+            .annotate(step=StepOf(at, bounds))
+            .values(*parts)
+            .annotate(**asked)
+            .order_by()
+            for rows, at in sources
+        ]
+        return found[0].union(*found[1:], all=True) if found[1:] else found[0] if found else ()
+
+    def _hours(
+        self, days: Collection[datetime], names: Iterable[str], bounds: Sequence[datetime]
+    ) -> Iterable[dict[str, Any]]:
+        """The sums of the hours of these days, without those that a bound tears."""
+        if not days:
+            return ()
+        rows = HourTally.objects.filter(self._kept(), inside("day", spans_of(sorted(days)))).exclude(
+            hour__in=torn(bounds, HOUR)
+        )
+        found: Any = rows.annotate(step=StepOf("hour", bounds)).values("step").annotate(**sums_of(names)).order_by()
+        return list(found)
 
     def _kept(self) -> Q:
         kept = Q(workflow_id__in=list(self.scope.workflow_ids))
         keys = self.scope.filters.get("workflow")
         return kept & Q(workflow__key__in=keys) if keys else kept
 
-    def _namer(self, cut: str | None = None) -> Callable[[int, Any, str], Any]:
+    def _keyed(self, cut: str) -> Q:
+        """The condition that leaves of the tallies by `cut` those of its filter, where it says keys."""
+        words = self.scope.filters.get(cut)
+        if not words or (wanted := {FILTERS[cut](word) for word in words}) & {SOMEBODY_ELSE}:
+            return Q()
+        names = keys_of(cut)
+        keys = [key for key, name in names.items() if name in wanted] if names is not None else wanted
+        return Q(key__in=[str(key) for key in keys])
+
+    def _namer(self, cut: str | None = None) -> "Namer":
         """What turns step, workflow and key of a tally into its group, or LEFT_OUT where a filter leaves it out."""
         cut = self.cut if cut is None else cut
+        if cut not in self._namers:
+            self._namers[cut] = self._made_namer(cut)
+        return self._namers[cut]
+
+    def _made_namer(self, cut: str) -> "Namer":
         names, workflows = keys_of(cut), keys_of("workflow") if self.by == "workflow" else None
         words = self.scope.filters.get(cut)
         wanted = {FILTERS[cut](word) for word in words} if words else None
@@ -160,6 +240,7 @@ class Tallies:
 
 
 LEFT_OUT = object()
+Namer = Callable[[int, Any, str], Any]
 
 
 def _typed(cut: str, key: str, names: Mapping[Any, Any] | None, people: frozenset[int] | None) -> Any:
@@ -173,25 +254,21 @@ def _typed(cut: str, key: str, names: Mapping[Any, Any] | None, people: frozense
     return key
 
 
-def _sums(names: Iterable[str]) -> dict[str, Any]:
+class Joined(Aggregate):
+    """The bytes of the rows one after the other."""
+
+    name = "Joined"
+    template = "string_agg(%(expressions)s, ''::bytea)"
+    output_field: ClassVar[Any] = BinaryField()
+    allow_distinct = False
+
+
+def sums_of(names: Iterable[str]) -> dict[str, Any]:
+    """What adds up these numbers of tallies."""
     return {name: Sum(F(f"numbers__{NAMES.index(name)}")) for name in names}
 
 
-def _torn(bounds: Iterable[datetime], length: timedelta) -> set[datetime]:
-    return {_floor(bound, length) for bound in bounds if bound != _floor(bound, length)}
-
-
-def _floor(moment: datetime, length: timedelta) -> datetime:
-    """The beginning of the day or hour of UTC in which a moment lies."""
-    at = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    return at.replace(hour=0) if length == DAY else at
-
-
-def _left(start: datetime, end: datetime, days: Sequence[datetime]) -> list[Span]:
-    """The spans between start and end outside of these days, which ascend."""
-    found, at = [], start
-    for day in days:
-        if at < day:
-            found.append((at, day))
-        at = day + DAY
-    return [*found, (at, end)] if at < end else found
+def lists_of(column: str) -> dict[str, Any]:
+    """What puts the lists of a column of times one after the other, and says how long each is, in the same order."""
+    count = ExpressionWrapper(Length(column) / BYTES, output_field=IntegerField())
+    return {f"{column}_lists": Joined(column), f"{column}_counts": ArrayAgg(count)}

@@ -1,0 +1,62 @@
+"""The days, hours and months of UTC in which tallies are kept, and how they lie among other moments."""
+
+from calendar import monthrange
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from handoffs.queries.metrics.scope import Span
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+def month_of(day: datetime) -> datetime:
+    """The beginning of the month of UTC in which a day of UTC lies."""
+    return day.replace(day=1)
+
+
+def whole_months(days: Iterable[datetime]) -> set[datetime]:
+    """The months all of whose days are among these."""
+    counts = Counter(map(month_of, days))
+    return {month for month, count in counts.items() if count == monthrange(month.year, month.month)[1]}
+
+
+def holds(month: datetime, bounds: Iterable[datetime]) -> bool:
+    """Whether one of the bounds lies inside the month."""
+    return any(bound > month and month_of(floor(bound, DAY)) == month for bound in bounds)
+
+
+def torn(bounds: Iterable[datetime], length: timedelta) -> set[datetime]:
+    """The days or hours inside of which one of the bounds lies."""
+    return {floor(bound, length) for bound in bounds if bound != floor(bound, length)}
+
+
+def floor(moment: datetime, length: timedelta) -> datetime:
+    """The beginning of the day or hour of UTC in which a moment lies."""
+    at = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return at.replace(hour=0) if length == DAY else at
+
+
+def left(start: datetime, end: datetime, days: Sequence[datetime]) -> list[Span]:
+    """The spans between start and end outside of these days, which ascend."""
+    found, at = [], start
+    for day in days:
+        if at < day:
+            found.append((at, day))
+        at = day + DAY
+    return [*found, (at, end)] if at < end else found
+
+
+def spans_of(days: Iterable[datetime]) -> list[Span]:
+    """The spans that ascending days make together."""
+    return joined((day, day + DAY) for day in days)
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Ascending spans, with those that follow each other at once made one."""
+    found: list[Span] = []
+    for start, end in spans:
+        if found and found[-1][1] == start:
+            start = found.pop()[0]
+        found.append((start, end))
+    return found
