@@ -100,8 +100,9 @@ def ago_mark(at: datetime, *, now: datetime) -> SafeString:
 def clock_time(at: datetime) -> SafeString:
     """The time of day with the date, exact on hover: `22 Nov 16:57`; in another year the date with its year."""
     local = timezone.localtime(at)
-    rest = "%b %H:%M" if local.year == timezone.localtime().year else "%b %Y"
-    return drawn('<time datetime="{}" title="{}">{} {}</time>', _iso(at), _exact(at), local.day, f"{local:{rest}}")
+    this_year = timezone.now().astimezone(local.tzinfo).year
+    words = f"{local.day} {local:%b %H:%M}" if local.year == this_year else f"{local.day} {local:%b %Y}"
+    return drawn('<time datetime="{}" title="{}">{}</time>', _iso(at), wording.exact(local), words)
 
 
 @register.simple_tag

@@ -1,12 +1,14 @@
 """Everything that the page of one handoff shows, in a fixed number of queries; its words are left to the door."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from handoffs.choices import DecisionStatus, Event, Mode, Pattern, State
-from handoffs.models import Attempt, ContextRevision, Decision, Handoff, Note, Recovery, ShadowProposal
+from handoffs.models import Attempt, ContextRevision, Decision, Handoff, Note, Recovery, ShadowProposal, records, rows
+from handoffs.models.fields import ExactDecoder
 from handoffs.queries.policies import policy_of
 from handoffs.queries.precedent import SimilarCase, similar_to
 from handoffs.rules.policy import Policy
@@ -16,6 +18,14 @@ from handoffs.rules.shadow import veil_for
 HISTORY_LIMIT = 300
 NOTES_LIMIT = 200
 ACTIONS_LIMIT = 50
+NOTE_SHOWN = (
+    "id", "author_id", "written_at", "text",
+    "author__id", "author__username", "author__first_name", "author__last_name",
+)  # fmt: skip
+TRAIL = """
+    SELECT sequence, history_date, event, actor_name, history_user_id, reason, details
+    FROM handoffs_historicalhandoff WHERE id = %s ORDER BY sequence DESC LIMIT %s
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +87,7 @@ def case_page(handoff: Handoff, *, visible: Any) -> CasePage:
         triggers=_unveiled(handoff, policy, triggers, proposal),
         proposal=proposal if proposal and not handoff.is_blind else None,
         trail=trail_of(handoff),
-        notes=tuple(Note.objects.filter(handoff=handoff).select_related("author")[:NOTES_LIMIT]),
+        notes=_notes(handoff),
         decision=decision,
         recoveries=recoveries_of(decision),
         similar=similar_to(handoff, package, visible=visible),
@@ -129,22 +139,31 @@ def _unveiled(
 
 def trail_of(handoff: Handoff) -> tuple[TrailRow, ...]:
     """The last HISTORY_LIMIT rows of the audit trail, oldest first."""
-    rows = handoff.history.order_by("-sequence").values(
-        "sequence", "history_date", "event", "actor_name", "history_user_id", "reason", "details"
-    )[:HISTORY_LIMIT]
-    return tuple(_trail_row(row) for row in reversed(rows))
+    with records.prepared() as cursor:
+        cursor.execute(TRAIL, [handoff.pk, HISTORY_LIMIT])
+        found = cursor.fetchall()
+    return tuple(_trail_row(*row) for row in reversed(found))
 
 
-def _trail_row(row: Mapping[str, Any]) -> TrailRow:
+def _trail_row(
+    sequence: int, at: datetime, event: str, actor: str, actor_id: int | None, reason: str, details: str
+) -> TrailRow:
     return TrailRow(
-        sequence=row["sequence"],
-        at=row["history_date"],
-        event=Event(row["event"]),
-        actor=row["actor_name"],
-        actor_id=row["history_user_id"],
-        reason=row["reason"],
-        details=row["details"],
+        sequence=sequence,
+        at=at,
+        event=Event(event),
+        actor=actor,
+        actor_id=actor_id,
+        reason=reason,
+        details=json.loads(details, cls=ExactDecoder),
     )
+
+
+def _notes(handoff: Handoff) -> tuple[Note, ...]:
+    """The first NOTES_LIMIT notes with their authors, oldest first."""
+    which = "handoff_id = %s ORDER BY written_at LIMIT %s"
+    found = rows.select_with(Note, which, [handoff.pk, NOTES_LIMIT], related=("author",), columns=NOTE_SHOWN)
+    return tuple(sorted(found, key=lambda note: note.written_at))
 
 
 def current_decision(handoff: Handoff) -> Decision | None:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
-
 from handoffs.choices import DecidedBy, DecisionStatus, Mode, RecoveryState, State
-from handoffs.models import ContextRevision, Decision, Handoff, Recovery, Workflow
+from handoffs.models import ContextRevision, Decision, Handoff, Recovery, Workflow, rows
 from handoffs.rules.precedent import Decided, SuggestedRule, likeness, suggested_rules
 
 LOOKED_AT = 60
@@ -21,6 +19,17 @@ LATER: dict[str, str] = {
     RecoveryState.ROLLED_BACK: "rolled back",
 }
 REVERSED = "reversed later"
+SHOWN_LAST = "(handoff_id, number) IN (SELECT id, context_revision_number FROM handoffs_handoff WHERE id = ANY(%s))"
+"""Of revisions, the current ones of these handoffs."""
+COUNTS_NOW = """
+    handoff_id = ANY(%s) AND status = 'final'
+    AND resolution_number = (SELECT reopens_count + 1 FROM handoffs_handoff AS h WHERE h.id = handoff_id)
+"""
+"""Of decisions, those by which these handoffs were resolved last."""
+DECISION_SHOWN = (
+    "id", "handoff_id", "outcome_title", "decided_by_id",
+    "decided_by__id", "decided_by__username", "decided_by__first_name", "decided_by__last_name",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +60,14 @@ def similar_to(handoff: Handoff, package: Mapping[str, Any], *, visible: Any) ->
     )
     if handoff.is_blind:  # what was decided on the very case would tell
         recent = recent.exclude(case=handoff.case_id)
-    rows = {row["id"]: row for row in recent.values("id", "case__reference", "summary", "resolved_at")[:LOOKED_AT]}
-    facts = _facts(list(rows)) if rows else {}
-    compared = {pk: likeness(package["fields"], facts.get(pk, ())) for pk in rows}
-    nearest = sorted(rows, key=lambda pk: -compared[pk].score)[:SHOWN]
+    found = {row["id"]: row for row in recent.values("id", "case__reference", "summary", "resolved_at")[:LOOKED_AT]}
+    facts = _facts(list(found)) if found else {}
+    compared = {pk: likeness(package["fields"], facts.get(pk, ())) for pk in found}
+    nearest = sorted(found, key=lambda pk: -compared[pk].score)[:SHOWN]
     decisions = _decisions(nearest) if nearest else {}
     later = _later(decisions) if decisions else {}
     return tuple(
-        _similar(rows[pk], decisions[pk], compared[pk].same, later.get(pk, "")) for pk in nearest if pk in decisions
+        _similar(found[pk], decisions[pk], compared[pk].same, later.get(pk, "")) for pk in nearest if pk in decisions
     )
 
 
@@ -70,35 +79,32 @@ def rules_of(workflow: Workflow) -> tuple[SuggestedRule, ...]:
         status=DecisionStatus.FINAL,
         decided_by_kind=DecidedBy.PERSON,
     ).order_by("-decided_at")
-    rows = list(decisions.values_list("handoff", "handoff__primary_trigger", "outcome")[:RULES_FROM])
-    facts = _facts([pk for pk, _, _ in rows]) if rows else {}
+    found = list(decisions.values_list("handoff", "handoff__primary_trigger", "outcome")[:RULES_FROM])
+    facts = _facts([pk for pk, _, _ in found]) if found else {}
     return suggested_rules(
-        Decided(trigger=trigger, outcome=outcome, facts=facts[pk]) for pk, trigger, outcome in rows if pk in facts
+        Decided(trigger=trigger, outcome=outcome, facts=facts[pk]) for pk, trigger, outcome in found if pk in facts
     )
 
 
 def _facts(handoff_ids: list[uuid.UUID]) -> dict[uuid.UUID, Any]:
-    current = ContextRevision.objects.filter(handoff__in=handoff_ids, number=F("handoff__context_revision_number"))
-    return {pk: package["fields"] for pk, package in current.values_list("handoff_id", "package")}
+    current = rows.select(ContextRevision, SHOWN_LAST, [handoff_ids], columns=("id", "handoff_id", "package"))
+    return {revision.handoff_id: revision.package["fields"] for revision in current}
 
 
 def _decisions(handoff_ids: list[uuid.UUID]) -> dict[uuid.UUID, Decision]:
-    found = Decision.objects.filter(
-        handoff__in=handoff_ids,
-        status=DecisionStatus.FINAL,
-        resolution_number=F("handoff__reopens_count") + 1,
-    )
-    return {decision.handoff_id: decision for decision in found.select_related("decided_by")}
+    found = rows.select_with(Decision, COUNTS_NOW, [handoff_ids], related=("decided_by",), columns=DECISION_SHOWN)
+    return {decision.handoff_id: decision for decision in found}
 
 
 def _later(decisions: Mapping[uuid.UUID, Decision]) -> dict[uuid.UUID, str]:
     """What the automations said afterwards; that it was reversed outweighs all else."""
     found: dict[uuid.UUID, str] = {}
-    rows = Recovery.objects.filter(decision__in=[each.pk for each in decisions.values()])
-    for handoff_id, state, reversed_at in rows.values_list("handoff_id", "state", "reversed_at"):
-        said = REVERSED if reversed_at else LATER.get(state, "")
-        if said and found.get(handoff_id) != REVERSED:
-            found[handoff_id] = said
+    wanted = [[each.pk for each in decisions.values()]]
+    columns = ("id", "handoff_id", "state", "reversed_at")
+    for recovery in rows.select(Recovery, "decision_id = ANY(%s)", wanted, columns=columns):
+        said = REVERSED if recovery.reversed_at else LATER.get(recovery.state, "")
+        if said and found.get(recovery.handoff_id) != REVERSED:
+            found[recovery.handoff_id] = said
     return found
 
 
