@@ -1,9 +1,12 @@
 """What holds for every request: say that the database is away, relax styles where others drew the page."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import structlog
+from csp.constants import HEADER
 from csp.middleware import CSPMiddleware, PolicyParts
+from csp.utils import build_policy
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,6 +16,8 @@ from django_structlog.middlewares import RequestMiddleware
 
 RETRY_AFTER_SECONDS = 5
 STYLED_BY_OTHERS = ("/admin/", "/api/v1/docs/")
+STYLES = {"style-src": ["'self'", "'unsafe-inline'"], "img-src": ["'self'", "data:"]}
+POLICIES_OF_A_VIEW = ("_csp_config", "_csp_update", "_csp_replace", "_csp_exempt")
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -59,12 +64,27 @@ class RequestLog(RequestMiddleware):
 
 
 class ContentSecurity(CSPMiddleware):
-    """The strict policy of the settings; styles and images are freer where Django's admin or Swagger drew the page."""
+    """The strict policy of the settings; styles and images are freer where Django's admin or Swagger drew the page.
+
+    Spelled out once a process, but for views that have one of their own; nonces are not to be had.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if settings.DEBUG or any(hasattr(response, name) for name in POLICIES_OF_A_VIEW):
+            return super().process_response(request, response)
+        if HEADER not in response:
+            response[HEADER] = _policy(styled_by_others=request.path.startswith(STYLED_BY_OTHERS))
+        return response
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
         if request.path.startswith(STYLED_BY_OTHERS):
-            parts.update = {"style-src": ["'self'", "'unsafe-inline'"], "img-src": ["'self'", "data:"]}
+            parts.update = STYLES
         return parts
+
+
+@lru_cache
+def _policy(*, styled_by_others: bool) -> str:
+    return build_policy(update=STYLES if styled_by_others else None)
