@@ -32,13 +32,14 @@ BEFORE_CUT_OFF = "(cut_off_at IS NULL OR cut_off_at > statement_timestamp())"
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A reviewer's decision, bound to the context that they saw by its digest."""
+    """A reviewer's decision, bound to the context that they saw by its digest; `among` so many decided at once."""
 
     outcome: str
     context_digest: str
     reason: str = ""
     answers: Mapping[str, Any] = field(default_factory=dict)
     feedback: Feedback = NOTHING_SAID
+    among: int = 1
 
 
 def decide(handoff: Handoff, choice: Choice, *, reviewer: User, now: datetime) -> Handoff:
@@ -66,11 +67,12 @@ def _decide(handoff: Handoff, *, choice: Choice, reviewer: User, now: datetime) 
     outcome = checked_outcome(handoff, choice)
     decision = _decision(handoff, outcome, choice, reviewer, now)
     if handoff.mode != Mode.SECOND_LOOK and _needs_second_person(handoff, outcome):
-        return _propose(handoff, decision, reviewer, now)
+        return _propose(handoff, decision, reviewer, now, among=choice.among)
     handoff.resolve(now=now)
     telling = _announcing(handoff, decision, now)
     by = Actor.of(reviewer)
-    _save_before_cut_off(handoff, Event.RESOLVED, decision, by=by, now=now, rows=[decision], telling=telling)
+    told = _told(decision, among=choice.among)
+    _save_before_cut_off(handoff, Event.RESOLVED, decision, told, by=by, now=now, rows=[decision], telling=telling)
     _carry_out(handoff, decision, now)
     return handoff
 
@@ -103,7 +105,8 @@ def _confirm(handoff: Handoff, *, reviewer: User, now: datetime) -> Handoff:
     decision.status, decision.confirmed_by, decision.confirmed_at = DecisionStatus.FINAL, reviewer, now
     handoff.confirm(now=now)
     telling = _announcing(handoff, decision, now)
-    _save_before_cut_off(handoff, Event.CONFIRMED, decision, by=Actor.of(reviewer), now=now, telling=telling)
+    told, by = _told(decision), Actor.of(reviewer)
+    _save_before_cut_off(handoff, Event.CONFIRMED, decision, told, by=by, now=now, telling=telling)
     decision.save()
     _carry_out(handoff, decision, now)
     return handoff
@@ -159,10 +162,11 @@ def checked_outcome(handoff: Handoff, choice: Choice) -> Outcome:
     return outcome
 
 
-def _propose(handoff: Handoff, decision: Decision, reviewer: User, now: datetime) -> Handoff:
+def _propose(handoff: Handoff, decision: Decision, reviewer: User, now: datetime, *, among: int) -> Handoff:
     decision.status = DecisionStatus.PROPOSED
     handoff.propose(now=now)
-    _save_before_cut_off(handoff, Event.PROPOSED, decision, by=Actor.of(reviewer), now=now, rows=[decision])
+    told, by = _told(decision, among=among), Actor.of(reviewer)
+    _save_before_cut_off(handoff, Event.PROPOSED, decision, told, by=by, now=now, rows=[decision])
     return handoff
 
 
@@ -170,6 +174,7 @@ def _save_before_cut_off(
     handoff: Handoff,
     event: Event,
     decision: Decision,
+    told: Mapping[str, Any],
     *,
     by: Actor,
     now: datetime,
@@ -183,7 +188,7 @@ def _save_before_cut_off(
         actor=by,
         now=now,
         reason=decision.reason,
-        details=_told(decision),
+        details=told,
         only_if=BEFORE_CUT_OFF,
         rows=rows,
         telling=telling,
@@ -267,9 +272,9 @@ def _decision(handoff: Handoff, outcome: Outcome, choice: Choice, reviewer: User
     )
 
 
-def _told(decision: Decision) -> dict[str, Any]:
+def _told(decision: Decision, *, among: int = 1) -> dict[str, Any]:
     """What the trail keeps of a decision."""
-    return {
+    told = {
         "outcome": decision.outcome,
         "title": decision.outcome_title,
         "recovery": decision.recovery,
@@ -277,6 +282,7 @@ def _told(decision: Decision) -> dict[str, Any]:
         "context_revision": decision.context_revision_number,
         "context_digest": decision.context_digest,
     }
+    return told | {"decided_together": among} if among > 1 else told
 
 
 def _invalid(pointer: str, detail: str) -> Invalid:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from accounts.models import User
 from handoffs import access
@@ -31,10 +32,8 @@ def decide(seen: Mapping[str, str], *, outcome: str, reason: str, reviewer: User
 
     Nothing is written for a case whose policy does not let the outcome be decided for several at once.
     """
-    return [
-        _decide_one(handoff_id, Choice(outcome=outcome, context_digest=digest, reason=reason), reviewer, now)
-        for handoff_id, digest in seen.items()
-    ]
+    choice = partial(Choice, outcome=outcome, reason=reason, among=len(seen))
+    return [_decide_one(key, choice(context_digest=digest), reviewer, now) for key, digest in seen.items()]
 
 
 def why_not(handoff: Handoff, *, reviewer: User) -> str:

@@ -54,10 +54,10 @@ WORDS: dict[Event, tuple[str, Callable[[Details], str]]] = {
     Event.ESCALATED: ("arrow-up", lambda d: f"Escalated from {d.get('from', '?')} to {d.get('to', '?')}"),
     Event.RETURNED: ("undo-2", lambda d: "Returned to the automation"),
     Event.RESUBMITTED: ("corner-up-left", lambda d: f"Resubmitted, {_changed(d)}"),
-    Event.PROPOSED: ("send", lambda d: f"Proposed: {_title(d)}"),
+    Event.PROPOSED: ("send", lambda d: f"Proposed: {_title(d)}{_together(d)}"),
     Event.CONFIRMED: ("circle-check", lambda d: f"Confirmed: {_title(d)}"),
     Event.OBJECTED: ("x", lambda d: "Objected to the proposal"),
-    Event.RESOLVED: ("circle-check", lambda d: f"Decided: {_title(d)}"),
+    Event.RESOLVED: ("circle-check", lambda d: f"Decided: {_title(d)}{_together(d)}"),
     Event.EXPIRED: ("hourglass", lambda d: f"Cut off: {_title(d)}"),
     Event.WITHDRAWN: ("circle-x", lambda d: "Withdrawn"),
     Event.REOPENED: ("refresh-cw", lambda d: "Reopened"),
@@ -97,6 +97,11 @@ def _changed(details: Details) -> str:
 
 def _title(details: Details) -> str:
     return str(details.get("title") or details.get("outcome") or "?")
+
+
+def _together(details: Details) -> str:
+    count = details.get("decided_together", 1)
+    return f", one of {count} decided together" if count > 1 else ""
 
 
 def way_back(decision: Decision, recoveries: Sequence[Recovery], *, now: datetime) -> Way:

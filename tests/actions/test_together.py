@@ -31,6 +31,7 @@ def test_what_waits_and_what_one_holds_are_decided_with_one_reason(ann, now):
     assert decided(ann, now, *handoffs) == [DONE, DONE]
     made = Decision.objects.values_list("handoff", "outcome", "reason", "decided_by", "context_digest")
     key = "request_vendor_correction"
+    assert {each.history.last().details["decided_together"] for each in handoffs} == {2}
     assert set(made) == {(each.pk, key, REASON, ann.pk, each.context_digest) for each in handoffs}
 
 
