@@ -2,12 +2,11 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, F, Q, QuerySet, Value
-from django.db.models.functions import Concat, Trim
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from handoffs.choices import PRIORITY_RANKS, Priority, State
@@ -49,12 +48,21 @@ TALLIES = " UNION ALL ".join(
     for name, rows in TALLIED.items()
 )
 
+_URGENT = ("pk", "due_at", "priority", "opened_at")
 _WORDS_BY_RANK = {rank: word for word, rank in PRIORITY_RANKS.items()}
-_NAME = Trim(Concat("holder__first_name", Value(" "), "holder__last_name", output_field=CharField()))
-_COLUMNS = (
-    "id", "number", "summary", "headline", "state", "priority", "primary_trigger", "opened_at", "clock_started_at",
-    "due_at", "resolved_at", "holder_id", "offered_to_id", "opened_by_id", "role_id",
-)  # fmt: skip
+ROWS = """
+    SELECT h.id, h.number, h.summary, h.headline, workflow.title, one.reference, role.name, h.role_id, h.state,
+        h.priority, h.primary_trigger,
+        coalesce(nullif(trim(holder.first_name || ' ' || holder.last_name), ''), holder.username, ''),
+        h.holder_id, h.offered_to_id, h.opened_by_id, h.opened_at, h.clock_started_at, h.due_at, h.resolved_at
+    FROM handoffs_handoff AS h
+    JOIN handoffs_workflow AS workflow ON workflow.id = h.workflow_id
+    JOIN handoffs_case AS one ON one.id = h.case_id
+    JOIN auth_group AS role ON role.id = h.role_id
+    LEFT JOIN accounts_user AS holder ON holder.id = h.holder_id
+    WHERE h.id = ANY(%s)
+"""
+"""What a list shows of handoffs, in the order of the fields of a Row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +88,9 @@ class Row:
     clock_started_at: datetime
     due_at: datetime | None
     resolved_at: datetime | None
+
+
+_FIELDS = tuple(field.name for field in fields(Row))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,19 +121,26 @@ def most_urgent(handoffs: QuerySet[Handoff], *, role_ids: Sequence[int] = (), pa
     """What is due first. With `role_ids`, each role's index is read in order instead of sorting all that is open."""
     if role_ids:
         first, *others = [
-            handoffs.filter(role=role_id).order_by(*URGENCY).values("pk")[: _bounded(page) * PAGE_SIZE + 1]
+            handoffs.filter(role=role_id).order_by(*URGENCY).values_list(*_URGENT)[: _bounded(page) * PAGE_SIZE + 1]
             for role_id in role_ids
         ]
-        handoffs = Handoff.objects.filter(pk__in=first.union(*others, all=True) if others else first)
+        return _page(first.union(*others, all=True).order_by(*URGENCY) if others else first, page)
     return in_order(handoffs.order_by(*URGENCY), page=page)
 
 
 def in_order(handoffs: QuerySet[Handoff], *, page: int = 1) -> Listing:
     """A page of handoffs in the order that they come in."""
+    return _page(handoffs.values_list("pk"), page)
+
+
+def _page(found: Any, page: int) -> Listing:
+    """A page of what a query set of tuples, ids first, finds: ids are quickly put in order, and rows quickly read."""
     page = _bounded(page)
-    found = list(_values(handoffs[(page - 1) * PAGE_SIZE : page * PAGE_SIZE + 1]))
-    has_more = page < MAX_PAGES and len(found) > PAGE_SIZE
-    return Listing(rows=tuple(_row(values) for values in found[:PAGE_SIZE]), page=page, has_more=has_more)
+    ids = [one[0] for one in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE + 1]]
+    shown = ids[:PAGE_SIZE]
+    rows = _rows(shown) if shown else {}
+    has_more = page < MAX_PAGES and len(ids) > PAGE_SIZE
+    return Listing(rows=tuple(rows[pk] for pk in shown), page=page, has_more=has_more)
 
 
 def named(handoffs: QuerySet[Handoff], words: str, *, workflows: QuerySet[Workflow]) -> QuerySet[Handoff]:
@@ -160,40 +178,18 @@ def tallies(user: User, *, now: datetime) -> Tallies:
         return Tallies(**dict(cursor.fetchall()))
 
 
-def _values(handoffs: QuerySet[Handoff]) -> Any:
-    return handoffs.values(
-        *_COLUMNS,
-        workflow_title=F("workflow__title"),
-        reference=F("case__reference"),
-        role_name=F("role__name"),
-        holder_name=_NAME,
-        holder_username=F("holder__username"),
-    )
+def _rows(ids: list[uuid.UUID]) -> dict[uuid.UUID, Row]:
+    with records.prepared() as cursor:
+        cursor.execute(ROWS, [ids])
+        return {values[0]: _row(*values) for values in cursor.fetchall()}
 
 
 def _bounded(page: int) -> int:
     return min(max(page, 1), MAX_PAGES)
 
 
-def _row(values: dict[str, Any]) -> Row:
-    return Row(
-        id=values["id"],
-        number=values["number"],
-        summary=values["summary"],
-        headline=values["headline"],
-        workflow=values["workflow_title"],
-        reference=values["reference"],
-        role=values["role_name"],
-        role_id=values["role_id"],
-        state=State(values["state"]),
-        priority=_WORDS_BY_RANK[values["priority"]],
-        trigger=values["primary_trigger"].replace("_", " "),
-        holder=values["holder_name"] or values["holder_username"] or "",
-        holder_id=values["holder_id"],
-        offered_to_id=values["offered_to_id"],
-        opened_by_id=values["opened_by_id"],
-        opened_at=values["opened_at"],
-        clock_started_at=values["clock_started_at"],
-        due_at=values["due_at"],
-        resolved_at=values["resolved_at"],
-    )
+def _row(*values: Any) -> Row:
+    row = dict(zip(_FIELDS, values, strict=True))
+    row["state"], row["priority"] = State(row["state"]), _WORDS_BY_RANK[row["priority"]]
+    row["trigger"] = row["trigger"].replace("_", " ")
+    return Row(**row)
