@@ -177,7 +177,7 @@ def locked(handoff: Handoff, *, with_callers: bool = False) -> Handoff:
     # as old as the statement: a revision is of use only where the row still names it, callers where nothing changed.
     also = (REVISION, HEARD, VERSION_SEEN, CALLERS if with_callers else "NULL")
     found, (revision, heard, version_seen, callers) = rows.locked_with(Handoff, handoff.pk, also)
-    _remember(found, revision, heard, callers if version_seen == found.version else None)
+    remember_beside(found, revision, heard, callers if version_seen == found.version else None)
     rows.share_relations(handoff, to=found)
     return found
 
@@ -186,11 +186,12 @@ def as_it_stands(user: User, handoff_id: UUID | str, *, with_callers: bool = Fal
     """A visible handoff with all that `locked` reads beside it, for who acts `at_once`. Raises NotThere."""
     also = (REVISION, HEARD, CALLERS if with_callers else "NULL")
     found, (revision, heard, callers) = access.handoff_with(user, handoff_id, also)
-    _remember(found, revision, heard, callers)
+    remember_beside(found, revision, heard, callers)
     return found
 
 
-def _remember(handoff: Handoff, revision: str | None, heard: list[str], callers: list[Any] | None) -> None:
+def remember_beside(handoff: Handoff, revision: str | None, heard: list[str], callers: list[Any] | None = None) -> None:
+    """Spare who acts the asking for what was read beside the handoff: REVISION, HEARD, and CALLERS if so."""
     handoff.heard = heard
     remember_revision(handoff, revision)
     remember_callers(handoff, callers)

@@ -1,6 +1,6 @@
 """What people do with a handoff before they decide; each action locks the row, checks, writes, and tells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from accounts.models import User
 from handoffs import access
 from handoffs.actions import audit, notifications, recovery, reminders
 from handoffs.actions.at_once import Act, at_once
-from handoffs.actions.context import locked
+from handoffs.actions.context import HEARD, locked, remember_beside
 from handoffs.choices import HELD_STATES, PRIORITY_RANKS, DecisionStatus, Event, Mode, State, WebhookType
 from handoffs.errors import (
     AlreadyAccepted,
@@ -28,7 +28,7 @@ from handoffs.models import CLOCK, Actor, Decision, Handoff
 from handoffs.queries import picking, team
 from handoffs.queries.clocks import calendar_of
 from handoffs.queries.policies import policy_of
-from handoffs.queries.representation import rfc3339
+from handoffs.queries.representation import REVISION, rfc3339
 from handoffs.rules import routing, sla
 from handoffs.rules.policy import EscalationStep
 
@@ -72,9 +72,19 @@ def take_next(*, reviewer: User, now: datetime, workflow: str = "", role: str = 
         workflow_keys=scope,
         known_workflow_ids=access.managed_workflow_ids(reviewer),
         related=access.ANSWERED_WITH_HANDOFF,
-        columns=access.TO_ACT_ON,
+        columns=access.WHOLE_TO_ACT_ON,
+        also=(REVISION, HEARD),
     )
-    return _accept(locked(found), reviewer, now) if found else None
+    return _accept_picked(*found, reviewer, now) if found else None
+
+
+def _accept_picked(handoff: Handoff, beside: Sequence[Any], reviewer: User, now: datetime) -> Handoff:
+    """Its row is locked. Read again where it changed between the begin of the statement that picked it and its lock."""
+    remember_beside(handoff, *beside)
+    try:
+        return _accept(handoff, reviewer, now)
+    except audit.ChangedMeanwhile:
+        return _accept(locked(handoff), reviewer, now)
 
 
 @transaction.atomic(durable=True)

@@ -1,6 +1,6 @@
 """Which handoff a reviewer takes next: picked and locked by one statement, past what others are taking this moment."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -47,11 +47,13 @@ def next_of(
     known_workflow_ids: Collection[UUID] = (),
     related: tuple[str, ...],
     columns: tuple[str, ...],
-) -> Handoff | None:
+    also: tuple[str, ...],
+) -> tuple[Handoff, Sequence[Any]] | None:
     """The most urgent pending handoff of these roles and workflows, its row locked; None where there is none.
 
-    Never what the person submitted, nor a second look at what they decided, or at a case of `known_workflow_ids`. Its
-    columns and relations are as they were when the statement began: read it again.
+    With what the SQL expressions `also` say of it. Never what the person submitted, nor a second look at what they
+    decided, or at a case of `known_workflow_ids`. All of it is as it was when the statement began: its version tells
+    whether it still is.
     """
     if not role_ids:
         return None
@@ -60,7 +62,7 @@ def next_of(
         params["workflows"] = list(workflow_keys)
     for near in (True, False):
         where = _picked(near, workflow_keys is not None)
-        for found in rows.select_with(Handoff, where, params, related=related, columns=columns):
+        for found in rows.select_beside(Handoff, where, params, related=related, columns=columns, also=also):
             return found
     return None
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from handoffs.actions import lifecycle
+from handoffs.actions import audit, context, lifecycle
 from handoffs.choices import DecisionStatus, Event, State
 from handoffs.errors import (
     AlreadyAccepted,
@@ -16,7 +16,8 @@ from handoffs.errors import (
     SecondPersonRequired,
     WrongState,
 )
-from handoffs.models import Delivery, Handoff
+from handoffs.models import Actor, Delivery, Handoff
+from handoffs.queries import picking
 from handoffs.queries.representation import rfc3339
 from tests.factories import (
     CALLBACK,
@@ -153,6 +154,24 @@ def test_the_answer_to_somebody_elses_questions_comes_last(bob, ann, now):
     anns = HandoffFactory(resubmitted=True, accepted_by=ann, overdue=True)
     other = HandoffFactory()
     assert [lifecycle.take_next(reviewer=bob, now=now).pk for _ in range(2)] == [other.pk, anns.pk]
+
+
+def test_what_changed_before_it_was_locked_is_taken_as_it_stands(ann, now, monkeypatch):
+    handoff = HandoffFactory()
+    picked = picking.next_of
+
+    def picked_before(*args, **named):
+        found = picked(*args, **named)
+        held = context.locked(handoff)
+        audit.record(held, Event.OCCURRED_AGAIN, actor=Actor.of(ann), now=now)
+        return found
+
+    monkeypatch.setattr(picking, "next_of", picked_before)
+    taken = lifecycle.take_next(reviewer=ann, now=now)
+    assert (taken.holder, [row.event for row in handoff.history.order_by("sequence")]) == (
+        ann,
+        [Event.OPENED, Event.OCCURRED_AGAIN, Event.ACCEPTED],
+    )
 
 
 def test_one_may_ask_for_a_role_or_a_workflow(bob, now):
