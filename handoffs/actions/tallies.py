@@ -8,13 +8,14 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, ClassVar
 
 from django.db import connection, models, transaction
 from django.db.models import Aggregate, BinaryField, Count, Min, Value
 
 from handoffs.models import Case, DayTally, HandoffFact, HourTally, MonthTally, TalliedDay, TalliedMonth, TouchedDay
-from handoffs.queries.metrics.days import DAY, floor, month_of, whole_months
+from handoffs.queries.metrics.days import DAY, floor, month_of, spans_of, whole_months
 from handoffs.queries.metrics.figures import FIGURES, MOMENTS, Kind
 from handoffs.queries.metrics.ranks import packed, unpacked
 from handoffs.queries.metrics.scope import Scope, Window, inside, key_column, stretch_column
@@ -31,7 +32,9 @@ from handoffs.queries.metrics.tallies import (
 
 LOCK = "handoffs.tallies"
 SECONDS = 0.3
-DAYS_AT_ONCE = 5
+DAYS_AT_ONCE, SPARSE_DAYS_AT_ONCE = 5, 60
+SPARSE_COUNT = 5_000
+"""So many handoffs make days that can be counted together no longer sparse."""
 QUIET = timedelta(hours=1)
 """A month is added up again no earlier than so long after a day of it was; until then its days are read."""
 TIMES = {figure.column: f"{figure.key}_times" for figure in FIGURES.values() if figure.kind == Kind.TIME}
@@ -74,7 +77,10 @@ def _due(now: datetime) -> list[datetime]:
     if tallied.count() == count:
         return []
     known = set(tallied.values_list("day", flat=True))
-    return [day for day in (last - number * DAY for number in range(count)) if day not in known][:DAYS_AT_ONCE]
+    missing = (last - number * DAY for number in range(count) if last - number * DAY not in known)
+    days = list(islice(missing, SPARSE_DAYS_AT_ONCE))
+    opened_in = HandoffFact.objects.filter(inside("opened_at", spans_of(reversed(days))))
+    return days[: SPARSE_DAYS_AT_ONCE if opened_in[: SPARSE_COUNT + 1].count() <= SPARSE_COUNT else DAYS_AT_ONCE]
 
 
 def _tally(days: list[datetime], now: datetime) -> None:
@@ -146,15 +152,16 @@ class _Counting:
         """One for each workflow, and for each part of it by each breakdown."""
         for by in CUTS:
             for (day, workflow_id, key), row in self._counted("day", by).items():
-                lists = {column: row.get(name) or b"" for column, name in TIMES.items()}
                 yield DayTally(
-                    day=day, workflow_id=workflow_id, by=by, key=str(key), numbers=_in_order(row), **lists
+                    day=day, workflow_id=workflow_id, by=by, key=str(key), numbers=_in_order(row), **_times(row)
                 )  # fmt: skip
 
     def hour_tallies(self) -> Iterator[HourTally]:
         """One for each workflow and hour in which something happened."""
         for (hour, workflow_id, _), row in self._counted("hour", "").items():
-            yield HourTally(hour=hour, day=hour.replace(hour=0), workflow_id=workflow_id, numbers=_in_order(row))
+            yield HourTally(
+                hour=hour, day=floor(hour, DAY), workflow_id=workflow_id, numbers=_in_order(row), **_times(row)
+            )  # fmt: skip
 
     def tallied_days(self) -> Iterator[TalliedDay]:
         """One for each day, good until the next receipt of it is late."""
@@ -167,19 +174,18 @@ class _Counting:
     def _counted(self, stretch: str, by: str) -> dict[Place, dict[str, Any]]:
         found: dict[Place, dict[str, Any]] = defaultdict(dict)
         for moment in MOMENTS:
-            aggregates = self._aggregates(moment, with_times=stretch == "day")
-            for place, row in self._rows(self.facts, f"{moment}_at", stretch, by, aggregates):
+            for place, row in self._rows(self.facts, f"{moment}_at", stretch, by, self._aggregates(moment)):
                 found[place] |= row
         if not by:
             for place, row in self._rows(self.cases, "first_attempted_at", stretch, by, {CASES: Count("*")}):
                 found[place] |= row
         return found
 
-    def _aggregates(self, moment: str, *, with_times: bool) -> dict[str, Any]:
+    def _aggregates(self, moment: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for figure in (figure for figure in FIGURES.values() if figure.moment == moment):
             found |= figure.aggregates(self.now)
-            if with_times and figure.kind == Kind.TIME:
+            if figure.kind == Kind.TIME:
                 found[TIMES[figure.column]] = _InOrder(figure.column)
         return found
 
@@ -191,6 +197,10 @@ class _Counting:
         found = rows.filter(inside(column, self.spans)).annotate(**parts).values("at", "workflow_id", "group")
         for row in found.annotate(**aggregates):
             yield (row.pop("at"), row.pop("workflow_id"), row.pop("group")), row
+
+
+def _times(row: Mapping[str, Any]) -> dict[str, bytes]:
+    return {column: row.get(name) or b"" for column, name in TIMES.items()}
 
 
 def _in_order(row: Mapping[str, Any]) -> list[int]:

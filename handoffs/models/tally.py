@@ -42,20 +42,6 @@ class TouchedDay(models.Model):
         return f"{self.day:%Y-%m-%d}"
 
 
-class HourTally(models.Model):
-    """The counts and sums of one hour and workflow: what charts are drawn from, as hours fit into any zone's days."""
-
-    hour = models.DateTimeField()
-    day = models.DateTimeField(db_index=True)
-    workflow = models.ForeignKey(
-        Workflow, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
-    )
-    numbers = ArrayField(models.BigIntegerField(), help_text="In the order of `tallies.NAMES`")
-
-    def __str__(self) -> str:
-        return f"{self.hour:%Y-%m-%d %H}"
-
-
 class TalliedMonth(models.Model):
     """A month (of UTC) whose tallies by one breakdown are added up from those of its days, or due to be.
 
@@ -75,11 +61,35 @@ class TalliedMonth(models.Model):
         return f"{self.month:%Y-%m} {self.by}"
 
 
-class Tally(models.Model):
-    """The counts, sums and times of a stretch of time and workflow, or of the part with `key` in the breakdown `by`.
+class Times(models.Model):
+    """Columns of times: each holds them sorted, as `ranks.packed` writes them, under the name that it has in a fact."""
 
-    A column of times holds them sorted, eight bytes each (`ranks.packed`), under the name that it has in a fact.
-    """
+    accept_us = models.BinaryField(db_default=b"")
+    resolve_us = models.BinaryField(db_default=b"")
+    active_us = models.BinaryField(db_default=b"")
+    deliver_us = models.BinaryField(db_default=b"")
+    apply_us = models.BinaryField(db_default=b"")
+
+    class Meta:
+        abstract = True
+
+
+class HourTally(Times):
+    """The tally of one hour and workflow: what bars are drawn from, as hours fit into any zone's days."""
+
+    hour = models.DateTimeField()
+    day = models.DateTimeField(db_index=True)
+    workflow = models.ForeignKey(
+        Workflow, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    numbers = ArrayField(models.BigIntegerField(), help_text="In the order of `tallies.NAMES`")
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}"
+
+
+class Tally(Times):
+    """The counts, sums and times of a stretch of time and workflow, or of the part with `key` in the breakdown `by`."""
 
     workflow = models.ForeignKey(
         Workflow, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
@@ -87,11 +97,6 @@ class Tally(models.Model):
     by = models.CharField(max_length=16, blank=True)
     key = models.CharField(max_length=64, blank=True)
     numbers = ArrayField(models.BigIntegerField(), help_text="In the order of `tallies.NAMES`")
-    accept_us = models.BinaryField()
-    resolve_us = models.BinaryField()
-    active_us = models.BinaryField()
-    deliver_us = models.BinaryField()
-    apply_us = models.BinaryField()
 
     class Meta:
         abstract = True

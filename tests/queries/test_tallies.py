@@ -140,6 +140,28 @@ def test_a_month_is_read_whole_until_a_day_of_it_is_touched_and_again_when_it_wa
     assert [month.month for month in months(now + tallies.QUIET) - left] == [touched.month]
 
 
+@pytest.mark.parametrize(("zone", "torn"), [("UTC", 0), ("Europe/Berlin", 0), ("Asia/Kathmandu", 1)])
+def test_weeks_of_another_zone_are_read_by_the_hour_and_from_facts_only_where_they_tear_one(
+    lea, workflow, now, zone, torn
+):
+    move(Walk("resolved", now - LONG_AGO, HOUR, False), 30 * DAY)
+    keep_all(now)
+    tallies_ = Tallies(scope_for(lea, now - 20 * DAY, now, ZoneInfo(zone)), "week", now=now)
+    first, *between, last = tallies_.spans
+    assert (first[0], last[1]) == (now - 20 * DAY, now)
+    assert first[1] - first[0] <= HOUR
+    assert {end - start for start, end in between} == ({HOUR} if torn else set())
+    check(tallies_.scope, "week", "week", now)
+
+
+def test_days_with_little_in_them_are_counted_together(lea, workflow, now):
+    move(Walk("resolved", now - LONG_AGO, HOUR, False), 50 * DAY)
+    assert tallies.keep(now=now, seconds=0) in (52, 53)
+    TalliedDay.objects.all().delete()
+    with patch.object(tallies, "SPARSE_COUNT", 0):
+        assert tallies.keep(now=now, seconds=0) == tallies.DAYS_AT_ONCE
+
+
 @pytest.mark.parametrize("by", ["workflow", "week", "role"])
 def test_a_group_without_a_case_in_the_window_has_no_count_of_cases(lea, workflow, now, by):
     Walk("expired", now - 5 * DAY, SECOND, False)  # resolved by the clock two days ago, in a day that is over

@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from handoffs.queries.metrics.scope import Span
@@ -37,26 +37,20 @@ def floor(moment: datetime, length: timedelta) -> datetime:
     return at.replace(hour=0) if length == DAY else at
 
 
-def left(start: datetime, end: datetime, days: Sequence[datetime]) -> list[Span]:
-    """The spans between start and end outside of these days, which ascend."""
+def left(start: datetime, end: datetime, spans: Iterable[Span]) -> list[Span]:
+    """The spans between start and end outside of these, which ascend."""
     found, at = [], start
-    for day in days:
-        if at < day:
-            found.append((at, day))
-        at = day + DAY
+    for begins, ends in spans:
+        if at < begins:
+            found.append((at, begins))
+        at = ends
     return [*found, (at, end)] if at < end else found
 
 
-def spans_of(days: Iterable[datetime]) -> list[Span]:
-    """The spans that ascending days make together."""
-    return joined((day, day + DAY) for day in days)
-
-
-def joined(spans: Iterable[Span]) -> list[Span]:
-    """Ascending spans, with those that follow each other at once made one."""
+def spans_of(stretches: Iterable[datetime], length: timedelta = DAY) -> list[Span]:
+    """The spans that ascending days, or stretches of another length, make together."""
     found: list[Span] = []
-    for start, end in spans:
-        if found and found[-1][1] == start:
-            start = found.pop()[0]
-        found.append((start, end))
+    for at in stretches:
+        start = found.pop()[0] if found and found[-1][1] == at else at
+        found.append((start, at + length))
     return found

@@ -40,7 +40,7 @@ def page(scope: Scope, wanted: list[Figure], *, by: str, stretch: str, now: date
     tallies, bounds = Tallies(scope, by, now=now, before=True), scope.window.bounds(stretch)
     rest = _counted(tallies, tallies.spans, _Asked(wanted, bounds, now))
     charted, grouped = list(rest), list(rest)
-    if tallies.days:
+    if tallies.has_any:
         charted += tallies.charted(_names(wanted), bounds)
         charted += _counted(tallies, tallies.torn(bounds), _Asked(wanted, bounds, now))
         grouped += tallies.sums(_names(wanted))
@@ -51,9 +51,9 @@ def grouped(
     tallies: Tallies, wanted: list[Figure], *, now: datetime, with_percentiles: bool = True
 ) -> dict[Any, Counted]:
     """Everything about these figures per group of the tallies; without a breakdown of everything, under None."""
-    asked = _Asked(wanted, [tallies.scope.window.start], now, with_percentiles=with_percentiles and not tallies.days)
+    asked = _Asked(wanted, [tallies.scope.window.start], now, with_percentiles=with_percentiles and not tallies.has_any)
     rest = _counted(tallies, tallies.spans, asked)
-    if not tallies.days:
+    if not tallies.has_any:
         return _joined(rest)
     found = added([*rest, *tallies.sums(_names(wanted))], "group")
     if with_percentiles:
@@ -87,7 +87,7 @@ def added(rows: Iterable[Counted], part: str | None) -> dict[Any, Counted]:
 
 def percentiles(tallies: Tallies, times: Collection[Figure]) -> dict[Any, Counted]:
     """The percentiles of these times per group of the tallies; without a breakdown of everything, under None."""
-    return _found_in_lists(tallies, times) if tallies.days else _worked_out(tallies, times)
+    return _found_in_lists(tallies, times) if tallies.has_any else _worked_out(tallies, times)
 
 
 def join(found: dict[Any, Counted], more: Mapping[Any, Counted]) -> None:
@@ -141,7 +141,7 @@ def _cases(tallies: Tallies) -> list[Counted]:
     group = F("workflow_id") if by == "workflow" else _group(tallies, "first_attempted") if knows else ALL
     parts = {"step": StepOf("first_attempted_at", [scope.window.start]), "group": group}
     rows = found.order_by().annotate(**parts).values(*PARTS).annotate(**{CASES: Count("*")}) if tallies.spans else ()
-    return [*_named(rows, by if knows else ""), *(tallies.cases() if tallies.days else ())]
+    return [*_named(rows, by if knows else ""), *(tallies.cases() if tallies.has_any else ())]
 
 
 def _group(tallies: Tallies, moment: str) -> Any:

@@ -11,13 +11,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     Aggregate,
     BinaryField,
+    BooleanField,
     DateTimeField,
     Exists,
     ExpressionWrapper,
     F,
+    Func,
     IntegerField,
     OuterRef,
     Q,
@@ -29,7 +32,7 @@ from django.db.models import (
 from django.db.models.functions import Length, TruncDay
 
 from handoffs.models import DayTally, HandoffFact, HourTally, MonthTally, TalliedDay, TalliedMonth, TouchedDay
-from handoffs.queries.metrics.days import DAY, HOUR, floor, holds, joined, left, month_of, spans_of, torn, whole_months
+from handoffs.queries.metrics.days import DAY, HOUR, floor, holds, left, month_of, spans_of, torn, whole_months
 from handoffs.queries.metrics.figures import FIGURES
 from handoffs.queries.metrics.ranks import BYTES, Runs, unpacked
 from handoffs.queries.metrics.scope import (
@@ -41,7 +44,6 @@ from handoffs.queries.metrics.scope import (
     Scope,
     Span,
     StepOf,
-    inside,
     keys_of,
 )
 
@@ -50,7 +52,7 @@ SETTLED = timedelta(hours=1)
 CASES = "cases_count"
 NAMES = (*(name for figure in FIGURES.values() for name in figure.names), CASES)
 """What `numbers` of a tally are, in their order."""
-LAYOUT = 2
+LAYOUT = 3
 """Raised when tallies are written otherwise, so that those there are be counted anew."""
 DEFINITIONS = hashlib.sha256(repr((LAYOUT, NAMES, FIGURES)).encode()).hexdigest()[:16]
 CUTS = ("", *(by for by in GROUPS if by != "workflow"))
@@ -102,9 +104,17 @@ class Tallies:
         cuts = scope.filters.keys() - {"workflow"} | ({by} & {*CUTS})
         self.cut = next(iter(cuts), "")
         start, end = (window.before.start if before else window.start), window.end
-        self.days = self._whole_days(start, end, now) if len(cuts) <= 1 else []
+        right = self._right_days(start, end, now) if len(cuts) <= 1 else []
+        cut_days = torn([*self.bounds, start, end], DAY)
+        self.days = [day for day in right if day not in cut_days]
+        self.hours = [] if self.cut else self._whole_hours(cut_days & {*right}, start, end)
         self.months = self._whole_months()
-        self.spans = left(start, end, self.days)
+        self.spans = left(start, end, sorted([*spans_of(self.days), *spans_of(self.hours, HOUR)]))
+
+    @property
+    def has_any(self) -> bool:
+        """Whether anything is read from tallies."""
+        return bool(self.days or self.hours)
 
     def sums(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """The sums of `names` per group; `step` is 0 for the window before, else 1."""
@@ -119,31 +129,40 @@ class Tallies:
         names, cut_days = list(names), torn(bounds, DAY)
         whole = [day for day in self.days if day not in cut_days]
         if not self.is_narrowed:
-            hours = self._hours(cut_days & {*self.days}, names, bounds)
-            return [*self._grouped("", whole, bounds, sums_of(names), parts=("step",)), *hours]
-        name, rows = self._namer(), self._grouped(self.cut, whole, bounds, sums_of(names))
+            return [*self._grouped("", whole, self._hours_between(bounds), bounds, sums_of(names), parts=("step",))]
+        name, rows = self._namer(), self._grouped(self.cut, whole, [], bounds, sums_of(names))
         return [row for row in rows if name(1, row.pop("workflow_id"), row.pop("key")) is not LEFT_OUT]
 
     def torn(self, bounds: Sequence[datetime]) -> list[Span]:
-        """What of the days a bound lies in, without what is in `spans`: an hour, or the day where only that is kept."""
-        length = DAY if self.is_narrowed else HOUR
-        days = {*self.days}
-        return joined((at, at + length) for at in sorted(torn(bounds, length)) if floor(at, DAY) in days)
+        """What a bound tears of what is not in `spans`: an hour, or the day where only that is kept."""
+        days, hours, length = {*self.days}, {*self.hours}, DAY if self.is_narrowed else HOUR
+        cut = (at for at in sorted(torn(bounds, length)) if at in hours or floor(at, DAY) in days)
+        return spans_of(cut, length)
 
     def times(self, columns: Collection[str]) -> dict[Any, dict[str, Runs]]:
         """The sorted times of these columns per group, list by list."""
         found: dict[Any, dict[str, Runs]] = defaultdict(lambda: {column: Runs() for column in columns})
         name, asked = self._namer(), {part: each for column in columns for part, each in lists_of(column).items()}
-        for row in self._grouped(self.cut, self.days, self.bounds, asked):
+        for row in self._grouped(self.cut, self.days, self.hours, self.bounds, asked):
             group = name(row["step"], row["workflow_id"], row["key"])
             for column in columns if group is not LEFT_OUT else ():
                 found[group][column].add(unpacked(row[f"{column}_lists"]), row[f"{column}_counts"])
         return found
 
-    def _whole_days(self, start: datetime, end: datetime, now: datetime) -> list[datetime]:
-        cut_days = torn(self.bounds, DAY)
-        whole = tallied_days(now=now).filter(day__gte=start, day__lte=end - DAY).order_by("day")
-        return [day for day in whole.values_list("day", flat=True) if day not in cut_days]
+    def _right_days(self, start: datetime, end: datetime, now: datetime) -> list[datetime]:
+        right = tallied_days(now=now).filter(day__gt=start - DAY, day__lt=end).order_by("day")
+        return list(right.values_list("day", flat=True))
+
+    def _whole_hours(self, days: Iterable[datetime], start: datetime, end: datetime) -> list[datetime]:
+        """The hours of days that are cut which lie whole between the bounds."""
+        cut_hours = torn(self.bounds, HOUR)
+        hours = (day + number * HOUR for day in sorted(days) for number in range(24))
+        return [hour for hour in hours if start <= hour <= end - HOUR and hour not in cut_hours]
+
+    def _hours_between(self, bounds: Sequence[datetime]) -> list[datetime]:
+        """The hours of days that are read by the hour between these bounds, which are none of a breakdown."""
+        hours = {day + number * HOUR for day in torn(bounds, DAY) & {*self.days} for number in range(24)}
+        return sorted((hours | {*self.hours}) - torn(bounds, HOUR))
 
     def _whole_months(self) -> set[tuple[datetime, str]]:
         """The months all of whose days are read from tallies, with the breakdowns by which they are added up."""
@@ -154,7 +173,7 @@ class Tallies:
 
     def _summed(self, cut: str, names: Iterable[str]) -> list[dict[str, Any]]:
         name, found = self._namer() if cut == self.cut else self._namer(""), []
-        for row in self._grouped(cut, self.days, self.bounds, sums_of(names)):
+        for row in self._grouped(cut, self.days, self.hours, self.bounds, sums_of(names)):
             step = row.pop("step")
             group = name(step, row.pop("workflow_id"), row.pop("key"))
             if group is not LEFT_OUT:
@@ -165,40 +184,33 @@ class Tallies:
         self,
         cut: str,
         days: Collection[datetime],
+        hours: Collection[datetime],
         bounds: Sequence[datetime],
         asked: Mapping[str, Any],
         *,
         parts: Sequence[str] = ("step", "workflow_id", "key"),
     ) -> Iterable[dict[str, Any]]:
-        """What is asked of these days per `step` between bounds, workflow and key; out of months where it can be."""
+        """What is asked of these days and hours per `step` between bounds, workflow and key; of months where it can."""
         months = {month for month in whole_months(days) if (month, cut) in self.months and not holds(month, bounds)}
-        rest = [day for day in days if month_of(day) not in months]
-        sources: list[tuple[QuerySet[Any], str]] = []
-        if rest:
-            sources.append((DayTally.objects.filter(inside("day", spans_of(rest))), "day"))
+        rest, keyed = [day for day in days if month_of(day) not in months], Q(self._keyed(cut), by=cut)
+        sources: list[tuple[Any, str]] = []
         if months:
-            sources.append((MonthTally.objects.filter(month__in=months), "month"))
+            sources.append((MonthTally.objects.filter(keyed, AnyOf("month", months)), "month"))
+        if rest:
+            sources.append((DayTally.objects.filter(keyed, AnyOf("day", rest)), "day"))
+        if hours:
+            their_days = {floor(hour, DAY) for hour in hours}  # have an index
+            rows = HourTally.objects.filter(AnyOf("day", their_days), AnyOf("hour", hours))
+            sources.append((rows.annotate(key=Value("")), "hour"))
         found: list[Any] = [
-            rows.filter(self._kept(), by=cut)
+            rows.filter(self._kept())
             .annotate(step=StepOf(at, bounds))
             .values(*parts)
             .annotate(**asked)
             .order_by()
             for rows, at in sources
-        ]
+        ]  # fmt: skip
         return found[0].union(*found[1:], all=True) if found[1:] else found[0] if found else ()
-
-    def _hours(
-        self, days: Collection[datetime], names: Iterable[str], bounds: Sequence[datetime]
-    ) -> Iterable[dict[str, Any]]:
-        """The sums of the hours of these days, without those that a bound tears."""
-        if not days:
-            return ()
-        rows = HourTally.objects.filter(self._kept(), inside("day", spans_of(sorted(days)))).exclude(
-            hour__in=torn(bounds, HOUR)
-        )
-        found: Any = rows.annotate(step=StepOf("hour", bounds)).values("step").annotate(**sums_of(names)).order_by()
-        return list(found)
 
     def _kept(self) -> Q:
         kept = Q(workflow_id__in=list(self.scope.workflow_ids))
@@ -252,6 +264,16 @@ def _typed(cut: str, key: str, names: Mapping[Any, Any] | None, people: frozense
     if cut == "person":
         return int(key) if people is None or int(key) in (NOBODY, *people) else SOMEBODY_ELSE
     return key
+
+
+class AnyOf(Func):
+    """Whether a column is one of many moments: one parameter, where `IN` has a literal for each."""
+
+    template, arg_joiner = "(%(expressions)s))", " = ANY("
+    output_field: ClassVar[Any] = BooleanField()
+
+    def __init__(self, column: str, moments: Iterable[datetime]) -> None:
+        super().__init__(F(column), Value(list(moments), output_field=ArrayField(DateTimeField())))
 
 
 class Joined(Aggregate):
