@@ -120,7 +120,10 @@ class AuditTrail(HistoricalRecords):
         return options
 
 
+_PLAIN = (str, int)  # no union: one that is written in place is made anew at each of a hundred thousand calls
+
+
 def _words(value: Any) -> Any:
-    if hasattr(value, "astimezone"):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    return str(value) if value is not None and not isinstance(value, int | str) else value
+    if value is None or isinstance(value, _PLAIN):
+        return value
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if hasattr(value, "astimezone") else str(value)

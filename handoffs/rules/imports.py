@@ -148,6 +148,8 @@ class _Row:
 
     def cell(self, name: str) -> str:
         value = self.row.get(name)
+        if isinstance(value, str):
+            return value.strip()
         if value is None:
             return ""
         if isinstance(value, bool):
@@ -155,7 +157,7 @@ class _Row:
         if isinstance(value, Mapping | list):
             self.wrong.append(f"{name} is neither a text nor a number")
             return ""
-        return value.strip() if isinstance(value, str) else str(value)
+        return str(value)
 
     def text(self, name: str, most: int, *, lines: bool = False) -> str:
         text = self.cell(name)

@@ -57,7 +57,7 @@ def value_at(names: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path such as `data.amount`; None where any part of it is missing."""
     value: Any = names
     for part in path.split("."):
-        if not isinstance(value, Mapping):
+        if not isinstance(value, (dict, Mapping)):  # almost always a dict, which is told apart without the ABC
             return None
         value = value.get(part)
     return value
