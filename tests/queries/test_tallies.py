@@ -186,6 +186,14 @@ def test_a_finished_day_is_read_from_tallies_until_it_is_touched(lea, workflow, 
     assert tables.total(scope, now=now).values["false_positives"].hits == 1
 
 
+def test_what_is_narrowed_by_one_breakdown_is_read_from_tallies_as_a_whole_and_by_workflow(lea, workflow, now):
+    HandoffFactory(resolved=True, opened_at=now - LONG_AGO)
+    keep_all(now)
+    of_a_role = scope_for(lea, now - 5 * DAY, now, role=("AP clerk",))
+    for by, has_days in (("", True), ("workflow", True), ("role", True), ("week", True), ("outcome", False)):
+        assert bool(Tallies(of_a_role, by, now=now).days) is has_days
+
+
 def test_a_day_is_counted_again_when_a_receipt_of_it_gets_late(lea, workflow, now):
     handoff = HandoffFactory(resolved=True, opened_at=now - LONG_AGO)
     due = now + HOUR

@@ -14,7 +14,6 @@ from django.db.models import Count, F, IntegerField, Value
 
 from handoffs.models import Case
 from handoffs.queries.metrics.figures import MOMENTS, PERCENTILES, Figure, Kind
-from handoffs.queries.metrics.ranks import Runs
 from handoffs.queries.metrics.scope import STRETCHES, Scope, Span, StepOf, inside, key_column, keys_of
 from handoffs.queries.metrics.tallies import CASES, Tallies
 
@@ -168,26 +167,29 @@ def _worked_out(tallies: Tallies, times: Iterable[Figure]) -> dict[Any, Counted]
 
 def _found_in_lists(tallies: Tallies, times: Collection[Figure]) -> dict[Any, Counted]:
     """The same out of the times of tallied days and those of the facts in between."""
-    lists = tallies.times([figure.column for figure in times])
+    rest = _in_between(tallies, times)
+    found: dict[Any, Counted] = defaultdict(dict)
+    for figure in times:
+        lists = tallies.times(figure.column)
+        for group, columns in rest.items():
+            values = sorted(columns[figure.column])
+            lists[group].add(values, [len(values)])
+        for group, runs in lists.items():
+            found[group][f"{figure.key}_percentiles"] = runs.percentiles(PERCENTILES)
+    return found
+
+
+def _in_between(tallies: Tallies, times: Iterable[Figure]) -> dict[Any, dict[str, list[int]]]:
+    """The times of the facts in the spans, by group and column."""
+    found: dict[Any, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for moment, figures in _by_moment(times) if tallies.spans else ():
-        _add_times(lists, tallies, moment, [figure.column for figure in figures])
-    return {
-        group: {f"{figure.key}_percentiles": of[figure.column].percentiles(PERCENTILES) for figure in times}
-        for group, of in lists.items()
-    }
-
-
-def _add_times(lists: dict[Any, dict[str, Runs]], tallies: Tallies, moment: str, columns: Sequence[str]) -> None:
-    """Put the times of the facts in the spans to the lists of their groups."""
-    facts = tallies.scope.happened(moment, within=tallies.spans).order_by()
-    values: dict[Any, dict[str, list[int]]] = defaultdict(lambda: {column: [] for column in columns})
-    for row in _named(facts.annotate(group=_group(tallies, moment)).values("group", *columns), tallies.by):
-        for column in columns:
-            if row[column] is not None:
-                values[row["group"]][column].append(row[column])
-    for group, of in values.items():
-        for column, found in of.items():
-            lists[group][column].add(sorted(found), [len(found)])
+        columns = [figure.column for figure in figures]
+        facts = tallies.scope.happened(moment, within=tallies.spans).order_by()
+        for row in _named(facts.annotate(group=_group(tallies, moment)).values("group", *columns), tallies.by):
+            for column in columns:
+                if row[column] is not None:
+                    found[row["group"]][column].append(row[column])
+    return found
 
 
 def _by_moment(times: Iterable[Figure]) -> Iterator[tuple[str, list[Figure]]]:

@@ -100,8 +100,9 @@ class Tallies:
         self.starts = window.steps(by) if by in STRETCHES else []
         self.bounds = window.bounds(by) if by in STRETCHES else [window.start]
         self._namers: dict[str, Namer] = {}
-        self.is_narrowed = bool(scope.filters.keys() - {"workflow"})
-        cuts = scope.filters.keys() - {"workflow"} | ({by} & {*CUTS})
+        narrowed = scope.filters.keys() - {"workflow"}
+        self.is_narrowed = bool(narrowed)
+        cuts = narrowed | ({by} & {*CUTS[1:]})
         self.cut = next(iter(cuts), "")
         start, end = (window.before.start if before else window.start), window.end
         right = self._right_days(start, end, now) if len(cuts) <= 1 else []
@@ -139,14 +140,14 @@ class Tallies:
         cut = (at for at in sorted(torn(bounds, length)) if at in hours or floor(at, DAY) in days)
         return spans_of(cut, length)
 
-    def times(self, columns: Collection[str]) -> dict[Any, dict[str, Runs]]:
-        """The sorted times of these columns per group, list by list."""
-        found: dict[Any, dict[str, Runs]] = defaultdict(lambda: {column: Runs() for column in columns})
-        name, asked = self._namer(), {part: each for column in columns for part, each in lists_of(column).items()}
-        for row in self._grouped(self.cut, self.days, self.hours, self.bounds, asked):
+    def times(self, column: str) -> dict[Any, Runs]:
+        """The sorted times of a column per group; those of one column at a time, as a year of them takes megabytes."""
+        found: dict[Any, Runs] = defaultdict(Runs)
+        name = self._namer()
+        for row in self._grouped(self.cut, self.days, self.hours, self.bounds, lists_of(column)):
             group = name(row["step"], row["workflow_id"], row["key"])
-            for column in columns if group is not LEFT_OUT else ():
-                found[group][column].add(unpacked(row[f"{column}_lists"]), row[f"{column}_counts"])
+            if group is not LEFT_OUT:
+                found[group].add(unpacked(row["lists"]), row["counts"])
         return found
 
     def _right_days(self, start: datetime, end: datetime, now: datetime) -> list[datetime]:
@@ -293,4 +294,4 @@ def sums_of(names: Iterable[str]) -> dict[str, Any]:
 def lists_of(column: str) -> dict[str, Any]:
     """What puts the lists of a column of times one after the other, and says how long each is, in the same order."""
     count = ExpressionWrapper(Length(column) / BYTES, output_field=IntegerField())
-    return {f"{column}_lists": Joined(column), f"{column}_counts": ArrayAgg(count)}
+    return {"lists": Joined(column), "counts": ArrayAgg(count)}
