@@ -86,8 +86,9 @@ class Cursor(BasePagination):
         if at.value is None:
             return queryset.filter(empty & beside | ~empty if at.backwards else empty & beside)
         further = Q(**{f"{self.column}__{side}": at.value}) | Q(**{self.column: at.value}) & beside
-        can_be_empty = _column_of(queryset, self.column).null and not at.backwards
-        return queryset.filter(further | empty if can_be_empty else further)
+        if _column_of(queryset, self.column).null and not at.backwards:
+            return queryset.filter(further | empty)
+        return queryset.filter(further, **{f"{self.column}__{side}e": at.value})  # where an index begins to be read
 
     def _link(self, row: Model, backwards: bool) -> str:
         value = None if self.column == "pk" else getattr(row, self.column)

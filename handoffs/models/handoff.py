@@ -192,6 +192,7 @@ class Handoff(models.Model):
             models.Index(fields=["next_step_at"], condition=Q(state__in=OPEN_STATES), name="steps_due"),
             models.Index(fields=["workflow", "-opened_at"], name="handoffs_of_workflow"),
             models.Index(fields=["-updated_at"], name="handoffs_by_change"),
+            models.Index(fields=["-opened_at", "-id"], name="handoffs_by_opening"),  # the list of the API
             models.Index(
                 fields=["workflow", "mode", "-opened_at"], condition=~Q(mode=Mode.LIVE), name="handoffs_without_effect"
             ),  # agreement

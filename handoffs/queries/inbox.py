@@ -140,7 +140,7 @@ def _page(found: Any, page: int) -> Listing:
     shown = ids[:PAGE_SIZE]
     rows = _rows(shown) if shown else {}
     has_more = page < MAX_PAGES and len(ids) > PAGE_SIZE
-    return Listing(rows=tuple(rows[pk] for pk in shown), page=page, has_more=has_more)
+    return Listing(rows=tuple(rows[pk] for pk in shown if pk in rows), page=page, has_more=has_more)
 
 
 def named(handoffs: QuerySet[Handoff], words: str, *, workflows: QuerySet[Workflow]) -> QuerySet[Handoff]:
