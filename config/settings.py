@@ -164,6 +164,9 @@ _prepares = env.bool("HANDOFFS_PREPARED_STATEMENTS", default=True)
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1 if _prepares else None
 # A process that is frozen in the middle of a transaction must not keep its rows from the others.
 _limits = {"idle_in_transaction_session_timeout": env.str("HANDOFFS_IDLE_TRANSACTION_TIMEOUT", default="15s")}
+if _prepares:
+    # Only where one plan is right for all parameters is anything prepared; so it need not be planned five times first.
+    _limits["plan_cache_mode"] = "force_generic_plan"
 if lock_timeout := env.str("HANDOFFS_LOCK_TIMEOUT", default=""):
     _limits["lock_timeout"] = lock_timeout  # manage.py sets it for migrations
 DATABASES["default"]["OPTIONS"]["options"] = " ".join(f"-c {name}={value}" for name, value in _limits.items())

@@ -136,7 +136,7 @@ def test_who_does_not_manage_all_that_count_in_it_reads_and_does_not_edit(as_, l
 def test_the_list_costs_the_same_for_one_and_for_three(as_, lea, office, django_assert_num_queries):
     client = as_(lea)
     client.get(LIST)
-    with django_assert_num_queries(8) as few:
+    with django_assert_num_queries(6) as few:
         client.get(LIST)
     for key in ("a", "b"):
         calendars.save(BusinessCalendar(key=key, title=key, time_zone="UTC", weekly_hours=WEEK))
