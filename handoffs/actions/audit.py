@@ -24,7 +24,7 @@ NOTED_COLUMNS = (*SNAPSHOT_FIELDS, "audit_sequence", "audit_digest")
 
 
 class ChangedMeanwhile(NotPossibleNow):
-    """Somebody changed the handoff without holding its row lock; nothing was written."""
+    """The handoff changed since it was read; nothing was written."""
 
     code = "changed_meanwhile"
 
@@ -53,9 +53,10 @@ def record(
 ) -> bool:
     """Write the handoff as it now stands together with one row of its trail, and with new `rows` that belong to it.
 
-    `telling` makes further rows, which tell of the handoff by its new version and row of the trail. The caller holds
-    the row lock. `only_if` is an SQL condition for the database to check in the same statement; where
-    it does not hold, nothing is written and the answer is False. Raises ChangedMeanwhile if the row lock was not held.
+    `telling` makes further rows, which tell of the handoff by its new version and row of the trail. The caller
+    holds the row lock, or minds the refusal. `only_if` is an SQL condition for the database to check in the same
+    statement; where it does not hold, nothing is written and the answer is False. Raises ChangedMeanwhile if the
+    handoff changed since it was read.
     """
     before = handoff.version
     row = _next_row(handoff, event, actor=actor, now=now, reason=reason, details=details or {})

@@ -15,13 +15,11 @@ from handoffs.actions import audit
 from handoffs.choices import Event
 from handoffs.errors import Invalid, Mistake, NotAllowed
 from handoffs.models import Actor, Attempt, ContextRevision, Document, DocumentContent, Handoff, Note, Workflow, rows
-from handoffs.queries.callers import CALLERS, remember_callers
+from handoffs.queries.callers import CALLERS, HEARD_OF, remember_callers
 from handoffs.queries.representation import REVISION, package_of, remember, remember_revision
 from handoffs.rules import package as packages
 
-HEARD = (
-    "ARRAY(SELECT unnest(event_types) FROM handoffs_endpoint AS e WHERE e.workflow_id = handoffs_handoff.workflow_id)"
-)
+HEARD = HEARD_OF.format(workflow_id="handoffs_handoff.workflow_id")
 """What kinds of messages the endpoints of a handoff's workflow ask for, in SQL beside its row."""
 VERSION_SEEN = "(SELECT version FROM handoffs_handoff AS seen WHERE seen.id = handoffs_handoff.id)"
 """What version a handoff had when the statement began: an older one than its row's where that was waited for."""

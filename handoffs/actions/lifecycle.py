@@ -1,4 +1,4 @@
-"""What people do with a handoff before they decide; each action locks the row, checks, writes, and tells."""
+"""What people do with a handoff before they decide; each checks, writes and tells, under the row lock if need be."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

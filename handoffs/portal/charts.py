@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-
-from handoffs.portal.markup import drawn
 
 WIDTH, HEIGHT = 600.0, 160.0
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_MARGIN = 100.0, 28.0, 3.0
@@ -60,9 +59,9 @@ class Drawn:
     @property
     def shapes(self) -> SafeString:
         """They as SVG, drawn here: a template takes ten times as long, and there are hundreds on a page."""
-        bars = [drawn(BAR, one.x, one.y, one.width, one.height, one.title) for one in self.bars]
-        strokes = [drawn(STROKE, points) for points in self.strokes]
-        return SafeString("".join([*bars, *strokes, *(drawn(DOT, one.x, one.y, one.title) for one in self.dots)]))
+        bars = [format_html(BAR, one.x, one.y, one.width, one.height, one.title) for one in self.bars]
+        strokes = [format_html(STROKE, points) for points in self.strokes]
+        return SafeString("".join([*bars, *strokes, *(format_html(DOT, one.x, one.y, one.title) for one in self.dots)]))
 
 
 @dataclass(frozen=True, kw_only=True)

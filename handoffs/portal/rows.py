@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from handoffs import access
 from handoffs.choices import State
-from handoffs.portal.markup import drawn
 from handoffs.portal.tags import ago_mark, avatar, due_mark, priority
 from handoffs.queries import inbox
 
@@ -40,14 +40,14 @@ def rows_of(listing: inbox.Listing, reader: Any, *, bulk: bool, now: datetime) -
 
 
 def _markup(row: inbox.Row, reader: Any, *, url: str, bulk: bool, now: datetime) -> SafeString:
-    return drawn(
+    return format_html(
         ROW,
         accepts=" data-accept" if _may_accept(row, reader) else "",
-        pick=drawn(PICK, row.id, row.reference) if bulk else "",
+        pick=format_html(PICK, row.id, row.reference) if bulk else "",
         due=due_mark(row, now=now),
         url=url,
         summary=row.summary,
-        sub=drawn(SUB, row.workflow, row.reference, row.role, ago_mark(row.opened_at, now=now), _because(row)),
+        sub=format_html(SUB, row.workflow, row.reference, row.role, ago_mark(row.opened_at, now=now), _because(row)),
         headline=row.headline,
         priority=priority(row.priority),
         avatar=avatar(row.holder) if row.holder else "",

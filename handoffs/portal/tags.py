@@ -7,11 +7,11 @@ from typing import Any
 from django import template
 from django.template import Context
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
 from handoffs.portal import wording
-from handoffs.portal.markup import drawn
 from handoffs.portal.shell import Shell, shell_of
 
 register = template.Library()
@@ -56,7 +56,7 @@ def icon(name: str, extra: str = "") -> SafeString:
     """A decorative icon of the sprite; the words beside it carry the meaning."""
     if name not in SPRITE:
         raise ValueError(f"{name!r} is not in the sprite of {__name__}")
-    return drawn('<svg class="icon{}" aria-hidden="true"><use href="#i-{}"/></svg>', extra and f" {extra}", name)
+    return format_html('<svg class="icon{}" aria-hidden="true"><use href="#i-{}"/></svg>', extra and f" {extra}", name)
 
 
 @register.simple_tag(takes_context=True)
@@ -70,8 +70,8 @@ def due_mark(handoff: Any, *, now: datetime) -> SafeString:
     value = wording.due_of(handoff, now=now)
     if value.at is None:
         mark = '<span class="due" data-tone="{}">{}<span>{}</span></span>'
-        return drawn(mark, value.tone, icon(value.icon), value.words)
-    return drawn(
+        return format_html(mark, value.tone, icon(value.icon), value.words)
+    return format_html(
         '<span class="due" data-tone="{}"{}>{}<time datetime="{}" title="{}">{}</time></span>',
         value.tone, _risk(value.risk_at), icon(value.icon), _iso(value.at), _exact(value.at), value.words,
     )  # fmt: skip
@@ -81,7 +81,9 @@ def due_mark(handoff: Any, *, now: datetime) -> SafeString:
 def state(handoff: Any) -> SafeString:
     """The state as a tag of icon and words."""
     name, tone = STATE_MARKS[handoff.state]
-    return drawn('<span class="tag{}">{}{}</span>', tone and f" {tone}", icon(name), handoff.state.replace("_", " "))
+    return format_html(
+        '<span class="tag{}">{}{}</span>', tone and f" {tone}", icon(name), handoff.state.replace("_", " ")
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -93,7 +95,7 @@ def ago(context: Context, at: datetime) -> SafeString:
 def ago_mark(at: datetime, *, now: datetime) -> SafeString:
     """The same for Python that has no context."""
     words = wording.ago(at, now=now)
-    return drawn('<time datetime="{}" title="{}" data-ago>{}</time>', _iso(at), _exact(at), words)
+    return format_html('<time datetime="{}" title="{}" data-ago>{}</time>', _iso(at), _exact(at), words)
 
 
 @register.simple_tag
@@ -102,20 +104,20 @@ def clock_time(at: datetime) -> SafeString:
     local = timezone.localtime(at)
     this_year = timezone.now().astimezone(local.tzinfo).year
     words = f"{local.day} {local:%b %H:%M}" if local.year == this_year else f"{local.day} {local:%b %Y}"
-    return drawn('<time datetime="{}" title="{}">{}</time>', _iso(at), wording.exact(local), words)
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(at), wording.exact(local), words)
 
 
 @register.simple_tag
 def avatar(person: Any) -> SafeString:
     """The initials of a person; their name stands beside it."""
-    return drawn('<span class="avatar" aria-hidden="true">{}</span>', wording.initials(str(person)))
+    return format_html('<span class="avatar" aria-hidden="true">{}</span>', wording.initials(str(person)))
 
 
 @register.simple_tag
 @cache
 def priority(name: str) -> SafeString:
     """How urgent a handoff is, in bars and a word."""
-    return drawn('<span class="prio prio-{}">{}{}</span>', name, icon(PRIORITY_ICONS[name]), name)
+    return format_html('<span class="prio prio-{}">{}{}</span>', name, icon(PRIORITY_ICONS[name]), name)
 
 
 def _strokes(name: str) -> str:
@@ -124,7 +126,7 @@ def _strokes(name: str) -> str:
 
 
 def _risk(at: datetime | None) -> SafeString | str:
-    return "" if at is None else drawn(' data-risk="{}"', _iso(at))
+    return "" if at is None else format_html(' data-risk="{}"', _iso(at))
 
 
 def _now(context: Context) -> datetime:

@@ -20,6 +20,10 @@ CALLERS = """(
 """The callers of a handoff, in SQL beside its row."""
 
 
+HEARD_OF = "ARRAY(SELECT unnest(event_types) FROM handoffs_endpoint AS e WHERE e.workflow_id = {workflow_id})"
+"""What kinds of messages the endpoints of a workflow ask for, in SQL."""
+
+
 class Caller(NamedTuple):
     """An automation, callback URL and correlation id, and the latest attempt that gave them."""
 

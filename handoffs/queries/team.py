@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import User
 from handoffs.models import Absence, Handoff, NotificationChannel, PolicyVersion, records
 from handoffs.queries import lookups
+from handoffs.queries.callers import HEARD_OF
 
 MANAGER_PERMISSION = "manage_workflow"
 
@@ -25,8 +26,7 @@ STAFFED = """EXISTS (
 )"""
 """Whether anybody of `available` has the role of a row of auth_group, in SQL. Wants `now` twice."""
 _OPENING = f"SELECT auth_group.id, name, {STAFFED}, nextval('handoff_number')"
-_FROM_ONE = """, ARRAY(SELECT unnest(event_types) FROM handoffs_endpoint WHERE workflow_id = %s)
-FROM auth_group WHERE name = %s"""
+_FROM_ONE = f", {HEARD_OF.format(workflow_id='%s')} FROM auth_group WHERE name = %s"
 _FROM_MANY = """, NULL FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, place) JOIN auth_group USING (name)
 ORDER BY place"""
 

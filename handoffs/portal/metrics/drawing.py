@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from handoffs.portal import charts
-from handoffs.portal.markup import drawn
 from handoffs.portal.metrics import words
 from handoffs.queries.metrics.backlog import Backlog
 from handoffs.queries.metrics.figures import FIGURES, Figure, Value
@@ -54,7 +54,7 @@ class Cell:
     @property
     def markup(self) -> SafeString:
         """It as HTML, drawn here: a template takes ten times as long, and there are hundreds on a page."""
-        return drawn(LINKED, self.url, self.text) if self.url else drawn(CELL, self.text)
+        return format_html(LINKED, self.url, self.text) if self.url else format_html(CELL, self.text)
 
 
 def tiles(scope: Scope, report: Report, open_now: Backlog) -> list[Tile]:
