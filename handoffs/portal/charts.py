@@ -58,7 +58,7 @@ class Drawn:
 
     @property
     def shapes(self) -> SafeString:
-        """They as SVG, drawn here: a template takes ten times as long, and there are hundreds on a page."""
+        """They as SVG, drawn here: a template takes longer, and there are hundreds on a page."""
         bars = [format_html(BAR, one.x, one.y, one.width, one.height, one.title) for one in self.bars]
         strokes = [format_html(STROKE, points) for points in self.strokes]
         return SafeString("".join([*bars, *strokes, *(format_html(DOT, one.x, one.y, one.title) for one in self.dots)]))

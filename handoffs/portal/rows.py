@@ -1,4 +1,4 @@
-"""One row of a list, drawn here: fifty of them are most of a page, and a template takes ten times as long."""
+"""One row of a list, drawn here: fifty of them are most of a page, and a template takes longer."""
 
 import uuid
 from datetime import datetime

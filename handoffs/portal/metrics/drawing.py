@@ -53,7 +53,7 @@ class Cell:
 
     @property
     def markup(self) -> SafeString:
-        """It as HTML, drawn here: a template takes ten times as long, and there are hundreds on a page."""
+        """It as HTML, drawn here: a template takes longer, and there are hundreds on a page."""
         return format_html(LINKED, self.url, self.text) if self.url else format_html(CELL, self.text)
 
 
