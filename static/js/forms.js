@@ -55,8 +55,13 @@ function openDialog(event) {
   document.getElementById(opener.dataset.open)?.showModal();
 }
 
-function focusFirst(event) {
-  if (event.target.open && event.target.closest?.(".more, .filter-row")) event.target.querySelector("textarea, input:not([type=hidden])")?.focus();
+// Opened here and not by the browser, whose toggle event comes later: what is typed next belongs in the field at once.
+function openAndFocus(event) {
+  const details = event.target.closest?.("summary")?.parentElement;
+  if (event.defaultPrevented || !details || details.open || !details.closest(".more, .filter-row")) return;
+  event.preventDefault();
+  details.open = true;
+  details.querySelector("textarea, input:not([type=hidden])")?.focus();
 }
 
 export function startForms() {
@@ -68,5 +73,5 @@ export function startForms() {
   document.addEventListener("click", closeMenus);
   document.addEventListener("click", openDialog);
   document.addEventListener("click", pickAll);
-  document.addEventListener("toggle", focusFirst, true);
+  document.addEventListener("click", openAndFocus);
 }
