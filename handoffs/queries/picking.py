@@ -10,7 +10,7 @@ from handoffs.models import Handoff, rows
 LOOKED_AT = 20
 """So many of each role are looked at first: more than others take at the same moment."""
 MAY_BE_TAKEN = """
-    h.state = 'pending' AND h.opened_by_id + 0 <> %(person)s {of_workflows}
+    {state} = 'pending' AND h.opened_by_id + 0 <> %(person)s {of_workflows}
     AND (h.mode <> 'second_look' OR (h.workflow_id <> ALL(%(known)s::uuid[]) AND NOT EXISTS (
         SELECT FROM handoffs_secondlook AS look JOIN handoffs_decision AS d ON d.id = look.first_id
         WHERE look.handoff_id = h.id AND (d.decided_by_id = %(person)s OR d.confirmed_by_id = %(person)s)
@@ -22,15 +22,19 @@ OF_WORKFLOWS = "AND h.workflow_id IN (SELECT id FROM handoffs_workflow WHERE key
 URGENCY = "h.due_at ASC NULLS LAST, h.priority DESC, h.opened_at"
 PICK = "SELECT h.id FROM handoffs_handoff AS h {where} ORDER BY {urgency} LIMIT 1 FOR UPDATE OF h SKIP LOCKED"
 NEAR = """
-    JOIN (
+    h.id = ANY(ARRAY(
         SELECT near.id FROM unnest((SELECT %(roles)s::int[])) AS its (role_id) CROSS JOIN LATERAL (
             SELECT h.id FROM handoffs_handoff AS h
             WHERE h.role_id = its.role_id AND h.offered_to_id IS NULL AND {may_be_taken}
             ORDER BY {urgency} LIMIT {looked_at}
         ) AS near
-    ) AS near ON near.id = h.id
+    )) AND h.role_id + 0 = ANY(%(roles)s)
 """
-"""What comes first for each role, by the order of an index; sorting all that is pending would take a hundred times."""
+"""What comes first for each role, by the order of an index; sorting all that is pending would take a hundred times.
+
+Its conditions stand twice, for they must hold of the row that was locked too. There they are written so that no index
+but that of the key answers them: before its first ANALYZE the database would rather read all that is pending.
+"""
 OFFERED = {
     "own": "h.offered_to_id = %(person)s",
     "free": "h.offered_to_id IS NULL",
@@ -70,13 +74,15 @@ def next_of(
 @lru_cache
 def _picked(near: bool, limited: bool) -> str:
     """The condition that a handoff is the one to take: of what is near, or of all, where others are taking all that."""
-    may_be_taken = MAY_BE_TAKEN.format(of_workflows=OF_WORKFLOWS if limited else "")
+    of_workflows = OF_WORKFLOWS if limited else ""
+    may_be_taken = MAY_BE_TAKEN.format(state="h.state", of_workflows=of_workflows)
     nearest = NEAR.format(may_be_taken=may_be_taken, urgency=URGENCY, looked_at=LOOKED_AT)
+    still = MAY_BE_TAKEN.format(state="(h.state || '')", of_workflows=of_workflows)
     parts: dict[str, str] = {}
     for name in ("own", "free") if near else OFFERED:
         before = "".join(f" AND NOT EXISTS (SELECT FROM {other})" for other in parts)
-        among = nearest if near and name == "free" else ""
-        where = f"{among} WHERE {OF_ROLES} AND {may_be_taken} AND {OFFERED[name]}{before}"
+        which = f"{nearest} AND {still}" if near and name == "free" else f"{OF_ROLES} AND {may_be_taken}"
+        where = f"WHERE {which} AND {OFFERED[name]}{before}"
         parts[name] = PICK.format(where=where, urgency=URGENCY)
     named = ", ".join(f"{name} AS ({pick})" for name, pick in parts.items())
     one_of_them = " UNION ALL ".join(f"SELECT id FROM {name}" for name in parts)  # noqa: S608
