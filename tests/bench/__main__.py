@@ -1,5 +1,6 @@
 """`make bench`: measures the desk over HTTP beside the floor of the same stack, in one run, and prints a table."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -11,9 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.bench.load import Caller, Figure, compare, measure
+
+Act = Callable[[Caller, int], Any]
 CALLS = int(os.environ.get("BENCH_CALLS", "600"))
 OPEN_HANDOFFS = int(os.environ.get("BENCH_OPEN", "20000"))
 CLIENTS = (1, 4)
+ROUNDS, WARM = 6, 160
 BATCH, BATCHES = 500, 4
 REVIEWERS = 50
 
@@ -59,23 +64,22 @@ def _measure() -> None:
 
 def _creates(port: int, headers: dict[str, Any], clients: int) -> None:
     """Creating, and proceeding, beside one bare INSERT and five rows through the ORM."""
-    from tests.bench.load import Caller, measure
-
-    caller = partial(Caller, port, headers["automation"])
-    run: Callable[..., Any] = partial(measure, make_caller=caller, calls=CALLS, callers=clients)
-    run("warm-up", act=lambda one, n: one.post("/floor/one/", _body(f"W{clients}-{n}")))
-    one = run("floor: DRF view, one INSERT", act=lambda c, n: c.post("/floor/one/", _body(f"O{clients}-{n}")))
-    five = run(
-        "floor: DRF view, five rows through the ORM", act=lambda c, n: c.post("/floor/five/", _body(f"F{clients}-{n}"))
+    one, five, proceed, create = _in_turns(
+        {
+            "floor: DRF view, one INSERT": lambda c, n: c.post("/floor/one/", _body(f"O{clients}-{n}")),
+            "floor: DRF view, five rows through the ORM": lambda c, n: c.post("/floor/five/", _body(f"F{clients}-{n}")),
+            "attempt that proceeds": lambda c, n: _report(c, f"P{clients}-{n}", variance="0.4"),
+            "attempt that opens a handoff": lambda c, n: _report(c, f"C{clients}-{n}", variance="4.2"),
+        },
+        partial(Caller, port, headers["automation"]),
+        calls=CALLS,
+        clients=clients,
     )
-    proceed = run("attempt that proceeds", act=lambda c, n: _report(c, f"P{clients}-{n}", variance="0.4"))
-    create = run("attempt that opens a handoff", act=lambda c, n: _report(c, f"C{clients}-{n}", variance="4.2"))
     print(one.row(), five.row(), proceed.row(one), create.row(five), sep="\n")
 
 
 def _journeys(port: int, headers: dict[str, Any], clients: int) -> None:
     """Create, accept, decide over HTTP, beside the same three steps of a bare DRF app."""
-    from tests.bench.load import Caller, measure
 
     def bare(caller: Caller, number: int) -> None:
         made = caller.post("/floor/five/", _body(f"B{clients}-{number}"))
@@ -90,17 +94,28 @@ def _journeys(port: int, headers: dict[str, Any], clients: int) -> None:
         decision = {"outcome": "approve_and_pay", "context_digest": handoff["context_digest"]}
         caller.post(f"{address}/decide/", decision, **reviewer)
 
-    run: Callable[..., Any] = partial(
-        measure, make_caller=partial(Caller, port, headers["automation"]), calls=CALLS // 3, callers=clients
-    )
-    floor = run("floor: create, accept, decide in a bare DRF app", act=bare)
-    print(floor.row(), run("create, accept, decide", act=desk).row(floor), sep="\n")
+    acts = {"floor: create, accept, decide in a bare DRF app": bare, "create, accept, decide": desk}
+    make_caller = partial(Caller, port, headers["automation"])
+    floor, ours = _in_turns(acts, make_caller, calls=CALLS // 3, clients=clients)
+    print(floor.row(), ours.row(floor), sep="\n")
+
+
+def _in_turns(acts: dict[str, Act], make_caller: Callable[[], Caller], *, calls: int, clients: int) -> list[Figure]:
+    """Measured in a desk that runs: before the first round every thread of its web processes did all of it a few times.
+
+    A thread opens a connection of its own, and a connection plans each statement once.
+    """
+    compare({name: _numbered(act, WARM) for name, act in acts.items()}, make_caller, calls=WARM, callers=8, rounds=1)
+    return compare(acts, make_caller, calls=calls, callers=clients, rounds=ROUNDS)
+
+
+def _numbered(act: Act, first: int) -> Act:
+    """The same with other numbers: below 0."""
+    return lambda caller, number: act(caller, number - first)
 
 
 def _batches(port: int, headers: dict[str, Any]) -> None:
     """Batches of the largest size that is taken, of attempts that proceed and of attempts that hand off."""
-    from tests.bench.load import Caller, measure
-
     run: Callable[..., Any] = partial(
         measure, make_caller=partial(Caller, port, headers["automation"]), calls=BATCHES, callers=1
     )
@@ -112,23 +127,24 @@ def _batches(port: int, headers: dict[str, Any]) -> None:
 def _takes(port: int) -> None:
     """Everybody takes the next of one queue at once, four times; nobody an error, and nobody the same one."""
     from tests.bench import stage
-    from tests.bench.load import Caller, measure
 
-    callers, taken = iter(stage.reviewers(REVIEWERS)), []
-    figure = measure(
+    callers, taken = itertools.cycle(stage.reviewers(REVIEWERS)), []
+    run = partial(
+        measure,
         "take the next of one queue",
         make_caller=lambda: Caller(port, next(callers)),
         act=lambda c, n: taken.append(c.post("/api/v1/handoffs/take-next/", {})["id"]),
         calls=4 * REVIEWERS,
         callers=REVIEWERS,
     )
-    assert len(set(taken)) == 4 * REVIEWERS
+    run()  # every thread of the web processes has done it, as in a desk that runs
+    figure = run()
+    assert len(set(taken)) == 8 * REVIEWERS
     print(figure.row(), "(budget: p95 150 ms)")
 
 
 def _pages(port: int, session: dict[str, str]) -> None:
     from handoffs.models import Handoff
-    from tests.bench.load import Caller, measure
 
     handoff = Handoff.objects.open().most_urgent_first()[100]
     run: Callable[..., Any] = partial(measure, make_caller=partial(Caller, port, session), calls=CALLS // 3, callers=1)

@@ -4,7 +4,7 @@ import http.client
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -53,22 +53,45 @@ def measure(
     name: str, make_caller: Callable[[], Caller], act: Callable[[Caller, int], Any], *, calls: int, callers: int
 ) -> Figure:
     """Let `callers` threads make `calls` calls together; `act` gets its caller and a number of its own."""
+    return compare({name: act}, make_caller, calls=calls, callers=callers, rounds=1)[0]
 
+
+def compare(
+    acts: Mapping[str, Callable[[Caller, int], Any]],
+    make_caller: Callable[[], Caller],
+    *,
+    calls: int,
+    callers: int,
+    rounds: int,
+) -> list[Figure]:
+    """Measure several acts in turns, `calls` of each in all: a machine that slows down slows down all of them."""
+    taken: dict[str, list[float]] = {name: [] for name in acts}
+    seconds = dict.fromkeys(acts, 0.0)
+    for number in range(rounds):
+        mine = range(number * calls // rounds, (number + 1) * calls // rounds)
+        for name, act in acts.items():
+            begun = time.perf_counter()
+            taken[name] += _make_calls(make_caller, act, mine, callers)
+            seconds[name] += time.perf_counter() - begun
+    ending = f", {callers} client{'s' if callers > 1 else ''}"
+    return [_figure(name + ending, taken[name], seconds[name]) for name in acts]
+
+
+def _make_calls(
+    make_caller: Callable[[], Caller], act: Callable[[Caller, int], Any], numbers: range, callers: int
+) -> list[float]:
     def work(worker: int) -> list[float]:
         caller, taken = make_caller(), []
-        for number in range(worker, calls, callers):
+        for number in numbers[worker::callers]:
             begun = time.perf_counter()
             act(caller, number)
             taken.append((time.perf_counter() - begun) * 1000)
         return taken
 
-    begun = time.perf_counter()
     with ThreadPoolExecutor(callers) as pool:
-        taken = sorted(ms for part in pool.map(work, range(callers)) for ms in part)
-    seconds = time.perf_counter() - begun
-    return Figure(
-        name=f"{name}, {callers} client{'s' if callers > 1 else ''}",
-        per_second=len(taken) / seconds,
-        p50_ms=statistics.median(taken),
-        p95_ms=taken[int(len(taken) * 0.95)],
-    )
+        return [ms for part in pool.map(work, range(callers)) for ms in part]
+
+
+def _figure(name: str, taken: list[float], seconds: float) -> Figure:
+    p95 = sorted(taken)[int(len(taken) * 0.95)]
+    return Figure(name=name, per_second=len(taken) / seconds, p50_ms=statistics.median(taken), p95_ms=p95)
