@@ -2,12 +2,22 @@
 
 import select
 import time
+from typing import Any
 
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorWrapper
 
 ASKED_AFTER_SECONDS = 30
 """A connection that lay idle for longer is asked whether it still works: a firewall may have forgotten it."""
+_ServerBindingCursor: Any = base.ServerBindingCursor
+_ClientBindingCursor: Any = base.Cursor
+
+
+class _BinaryCursor(_ServerBindingCursor):
+    def execute(self, query: Any, params: Any = None) -> Any:
+        if params is not None:
+            query = _ClientBindingCursor(self.connection).mogrify(query, params)
+        return super().execute(query, prepare=False, binary=True)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -24,7 +34,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursor: CursorWrapper = self.cursor()
         if self.execute_wrappers:
             return cursor
-        cursor.cursor = base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
+        cursor.cursor = _ServerBindingCursor(self.connection)
+        return cursor
+
+    def binary(self) -> CursorWrapper:
+        """A cursor whose answers come as the server holds them: bytes as text are twice as many, to be read anew.
+
+        Parameters are written into the statement, as Django does everywhere; nothing is prepared.
+        """
+        cursor: CursorWrapper = self.cursor()
+        cursor.cursor = _BinaryCursor(self.connection)
         return cursor
 
     def is_usable(self) -> bool:

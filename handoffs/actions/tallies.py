@@ -15,6 +15,7 @@ from django.db import connection, models, transaction
 from django.db.models import Aggregate, BinaryField, Count, Min, Value
 
 from handoffs.models import Case, DayTally, HandoffFact, HourTally, MonthTally, TalliedDay, TalliedMonth, TouchedDay
+from handoffs.queries.metrics.columns import Joined
 from handoffs.queries.metrics.days import DAY, floor, month_of, spans_of, whole_months
 from handoffs.queries.metrics.figures import FIGURES, MOMENTS, Kind
 from handoffs.queries.metrics.ranks import packed, unpacked
@@ -25,9 +26,8 @@ from handoffs.queries.metrics.tallies import (
     DEFINITIONS,
     NAMES,
     SETTLED,
-    Joined,
-    sums_of,
     tallied_days,
+    totals_of,
 )
 
 LOCK = "handoffs.tallies"
@@ -119,10 +119,10 @@ def _add_up_a_month(now: datetime) -> int:
 def _month_tallies(month: datetime, by: str) -> Iterator[MonthTally]:
     rows: Any = DayTally.objects.filter(day__gte=month, day__lt=_next(month), by=by).order_by()
     lists = {f"{column}_lists": Joined(column) for column in TIMES}
-    for row in rows.values("workflow_id", "key").annotate(**sums_of(NAMES), **lists):
+    for row in rows.values("workflow_id", "key").annotate(**totals_of(NAMES), **lists):
         times = {column: packed(sorted(unpacked(row.pop(f"{column}_lists")))) for column in TIMES}
-        workflow_id, key = row.pop("workflow_id"), row.pop("key")
-        yield MonthTally(month=month, by=by, workflow_id=workflow_id, key=key, numbers=_in_order(row), **times)
+        row["numbers"] = [*map(int, row.pop("totals"))]
+        yield MonthTally(month=month, by=by, **row, **times)
 
 
 def _next(month: datetime) -> datetime:

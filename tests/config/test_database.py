@@ -1,4 +1,4 @@
-"""Of a connection used a moment ago the socket tells whether it still works; nothing is asked."""
+"""Of a connection used a moment ago the socket tells whether it still works; and cursors that answer in binary."""
 
 import pytest
 from django.db import connection
@@ -43,3 +43,14 @@ def test_one_that_the_server_ended_is_not_usable(another):
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [another.connection.info.backend_pid])
     assert not another.is_usable()
+
+
+def test_a_binary_cursor_gives_what_a_plain_one_does(another):
+    answers = []
+    for cursor in (another.cursor(), another.binary()):
+        with cursor:
+            cursor.execute("SELECT %s::bytea, ARRAY[%s, NULL], %s, '%%'", [b"\x00\xff%", 7, "50 %"])
+            answers += [(bytes(kept), *others) for kept, *others in cursor]
+            cursor.execute("SELECT '50 %'")
+            answers += cursor.fetchall()
+    assert answers == [(b"\x00\xff%", [7, None], "50 %", "%"), ("50 %",)] * 2

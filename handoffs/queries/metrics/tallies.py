@@ -8,33 +8,25 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
-    Aggregate,
-    BinaryField,
-    BooleanField,
     DateTimeField,
     Exists,
     ExpressionWrapper,
-    F,
-    Func,
-    IntegerField,
     OuterRef,
     Q,
     QuerySet,
     Subquery,
-    Sum,
     Value,
 )
-from django.db.models.functions import Length, TruncDay
+from django.db.models.functions import TruncDay
 
 from handoffs.models import DayTally, HandoffFact, HourTally, MonthTally, TalliedDay, TalliedMonth, TouchedDay
+from handoffs.queries.metrics.columns import AnyOf, Totals, in_binary, lists_of
 from handoffs.queries.metrics.days import DAY, HOUR, floor, holds, left, month_of, spans_of, torn, whole_months
 from handoffs.queries.metrics.figures import FIGURES
-from handoffs.queries.metrics.ranks import BYTES, Runs, unpacked
+from handoffs.queries.metrics.ranks import Runs, unpacked
 from handoffs.queries.metrics.scope import (
     FILTERS,
     GROUPS,
@@ -117,7 +109,7 @@ class Tallies:
         """Whether anything is read from tallies."""
         return bool(self.days or self.hours)
 
-    def sums(self, names: Iterable[str]) -> list[dict[str, Any]]:
+    def sums(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """The sums of `names` per group; `step` is 0 for the window before, else 1."""
         return self._summed(self.cut, names)
 
@@ -125,14 +117,16 @@ class Tallies:
         """How many cases were first attempted per workflow or stretch of time; `step` as in `sums`."""
         return self._summed("", [CASES])
 
-    def charted(self, names: Iterable[str], bounds: Sequence[datetime]) -> list[dict[str, Any]]:
+    def charted(self, names: Sequence[str], bounds: Sequence[datetime]) -> list[dict[str, Any]]:
         """The sums of `names` per `step` between bounds, without what one of them tears."""
-        names, cut_days = list(names), torn(bounds, DAY)
+        cut_days = torn(bounds, DAY)
         whole = [day for day in self.days if day not in cut_days]
         if not self.is_narrowed:
-            return [*self._grouped("", whole, self._hours_between(bounds), bounds, sums_of(names), parts=("step",))]
-        name, rows = self._namer(), self._grouped(self.cut, whole, [], bounds, sums_of(names))
-        return [row for row in rows if name(1, row.pop("workflow_id"), row.pop("key")) is not LEFT_OUT]
+            rows = self._grouped("", whole, self._hours_between(bounds), bounds, totals_of(names), parts=("step",))
+            return [named(row, names) for row in rows]
+        name, rows = self._namer(), self._grouped(self.cut, whole, [], bounds, totals_of(names))
+        kept = (row for row in rows if name(1, row.pop("workflow_id"), row.pop("key")) is not LEFT_OUT)
+        return [named(row, names) for row in kept]
 
     def torn(self, bounds: Sequence[datetime]) -> list[Span]:
         """What a bound tears of what is not in `spans`: an hour, or the day where only that is kept."""
@@ -144,7 +138,7 @@ class Tallies:
         """The sorted times of a column per group; those of one column at a time, as a year of them takes megabytes."""
         found: dict[Any, Runs] = defaultdict(Runs)
         name = self._namer()
-        for row in self._grouped(self.cut, self.days, self.hours, self.bounds, lists_of(column)):
+        for row in in_binary(self._grouped(self.cut, self.days, self.hours, self.bounds, lists_of(column))):
             group = name(row["step"], row["workflow_id"], row["key"])
             if group is not LEFT_OUT:
                 found[group].add(unpacked(row["lists"]), row["counts"])
@@ -172,13 +166,13 @@ class Tallies:
         right = TalliedMonth.objects.filter(month__in=months, by__in={self.cut, ""}, due_at=None)
         return {*right.values_list("month", "by")}
 
-    def _summed(self, cut: str, names: Iterable[str]) -> list[dict[str, Any]]:
+    def _summed(self, cut: str, names: Sequence[str]) -> list[dict[str, Any]]:
         name, found = self._namer() if cut == self.cut else self._namer(""), []
-        for row in self._grouped(cut, self.days, self.hours, self.bounds, sums_of(names)):
+        for row in self._grouped(cut, self.days, self.hours, self.bounds, totals_of(names)):
             step = row.pop("step")
             group = name(step, row.pop("workflow_id"), row.pop("key"))
             if group is not LEFT_OUT:
-                found.append({"step": min(step, 1), "group": group, **row})
+                found.append({"step": min(step, 1), "group": group, **named(row, names)})
         return found
 
     def _grouped(
@@ -190,8 +184,11 @@ class Tallies:
         asked: Mapping[str, Any],
         *,
         parts: Sequence[str] = ("step", "workflow_id", "key"),
-    ) -> Iterable[dict[str, Any]]:
-        """What is asked of these days and hours per `step` between bounds, workflow and key; of months where it can."""
+    ) -> Any:
+        """What is asked of these days and hours per `step` between bounds, workflow and key; of months where it can.
+
+        A queryset of values, which are `parts` and what is asked.
+        """
         months = {month for month in whole_months(days) if (month, cut) in self.months and not holds(month, bounds)}
         rest, keyed = [day for day in days if month_of(day) not in months], Q(self._keyed(cut), by=cut)
         sources: list[tuple[Any, str]] = []
@@ -211,7 +208,7 @@ class Tallies:
             .order_by()
             for rows, at in sources
         ]  # fmt: skip
-        return found[0].union(*found[1:], all=True) if found[1:] else found[0] if found else ()
+        return found[0].union(*found[1:], all=True) if found[1:] else found[0] if found else DayTally.objects.none()
 
     def _kept(self) -> Q:
         kept = Q(workflow_id__in=list(self.scope.workflow_ids))
@@ -267,31 +264,11 @@ def _typed(cut: str, key: str, names: Mapping[Any, Any] | None, people: frozense
     return key
 
 
-class AnyOf(Func):
-    """Whether a column is one of many moments: one parameter, where `IN` has a literal for each."""
-
-    template, arg_joiner = "(%(expressions)s))", " = ANY("
-    output_field: ClassVar[Any] = BooleanField()
-
-    def __init__(self, column: str, moments: Iterable[datetime]) -> None:
-        super().__init__(F(column), Value(list(moments), output_field=ArrayField(DateTimeField())))
+def totals_of(names: Iterable[str]) -> dict[str, Any]:
+    """What adds up these numbers of tallies; see `named`."""
+    return {"totals": Totals(tuple(map(NAMES.index, names)))}
 
 
-class Joined(Aggregate):
-    """The bytes of the rows one after the other."""
-
-    name = "Joined"
-    template = "string_agg(%(expressions)s, ''::bytea)"
-    output_field: ClassVar[Any] = BinaryField()
-    allow_distinct = False
-
-
-def sums_of(names: Iterable[str]) -> dict[str, Any]:
-    """What adds up these numbers of tallies."""
-    return {name: Sum(F(f"numbers__{NAMES.index(name)}")) for name in names}
-
-
-def lists_of(column: str) -> dict[str, Any]:
-    """What puts the lists of a column of times one after the other, and says how long each is, in the same order."""
-    count = ExpressionWrapper(Length(column) / BYTES, output_field=IntegerField())
-    return {"lists": Joined(column), "counts": ArrayAgg(count)}
+def named(row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """A row of `totals_of` with each number under its name."""
+    return row | dict(zip(names, map(int, row.pop("totals")), strict=True))
