@@ -223,14 +223,20 @@ def test_a_change_in_a_finished_day_is_marked_by_its_own_transaction_and_one_of_
     assert [mark.day.date() for mark in TouchedDay.objects.all()] == [(now - LONG_AGO).date()]
 
 
-@given(lists=st.lists(st.lists(st.integers(-(10**12), 10**12) | st.integers(0, 3)), max_size=6))
-def test_percentiles_of_many_lists_are_those_of_all_their_values(lists):
+@given(
+    lists=st.lists(st.lists(st.integers(-(10**12), 10**12) | st.integers(0, 3)), max_size=6),
+    together=st.booleans(),
+    short=st.sampled_from([0, 3, ranks.SHORT_COUNT]),
+)
+def test_percentiles_of_many_lists_are_those_of_all_their_values(lists, together, short):
     ordered = [sorted(one) for one in lists]
     parts = (0, 0.1, 0.5, 0.9, 0.95, 1)
     expected = reference.percentiles([value for one in lists for value in one], parts)
     runs = ranks.Runs()
-    for one in ordered:
-        runs.add(ranks.unpacked(ranks.packed(one)), [len(one)])
+    with patch.object(ranks, "SHORT_COUNT", short):
+        for added in [ordered] if together else [[one] for one in ordered]:
+            values = [value for one in added for value in one]
+            runs.add(ranks.unpacked(ranks.packed(values)), [len(one) for one in added])
     assert runs.percentiles(parts) == pytest.approx(expected, rel=1e-12)
     with patch.multiple(ranks, SORTED_COUNT=2, SAMPLE_FACTOR=1):
         assert runs.percentiles(parts) == pytest.approx(expected, rel=1e-12)

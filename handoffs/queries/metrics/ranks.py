@@ -12,6 +12,8 @@ SORTED_COUNT = 1_000
 SAMPLE_FACTOR = 10
 """A sample has so many times the square root of what it is of: as much work as what it then leaves to be sorted."""
 WIDER = 4
+SHORT_COUNT = 32
+"""Lists that are shorter than this on average are put in order together: to look into each of them takes longer."""
 BYTES = 8
 """What a packed number takes."""
 
@@ -40,8 +42,10 @@ class Runs:
         self.values: array[int] = array("q")
         self._ends = [0]
 
-    def add(self, values: Iterable[int], counts: Iterable[int]) -> None:
+    def add(self, values: Sequence[int], counts: Sequence[int]) -> None:
         """Put lists to them that follow each other in `values` and are so long."""
+        if len(values) < SHORT_COUNT * len(counts):
+            values, counts = array("q", sorted(values)), [len(values)]
         self.values.extend(values)
         for count in counts:
             if count:
