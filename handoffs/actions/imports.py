@@ -4,6 +4,7 @@ Every part is a transaction of its own that also says how far it has come, so wh
 nothing and doubled nothing: the next one goes on where it stopped.
 """
 
+import gc
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -77,9 +78,25 @@ def go_on(import_id: uuid.UUID, *, now: datetime) -> HistoryImport | None:
     What cannot be written, for a reason that no check can see, fails the import; parts before it stay.
     """
     try:
-        return _go_on(import_id, now=now)
+        with _no_search_for_circles():
+            return _go_on(import_id, now=now)
     except NotThere:
         return None
+
+
+@contextmanager
+def _no_search_for_circles() -> Iterator[None]:
+    """What a part is made into stays until it is written, and nothing of it leads back to itself.
+
+    To search so many objects for what does, again and again, took a fifth of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @transaction.atomic(durable=True)
