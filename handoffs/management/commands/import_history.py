@@ -1,13 +1,19 @@
 """`manage.py import_history FILE --workflow KEY`: bring past handoffs in, or print every row that cannot be."""
 
+import gc
 import sys
+import threading
 import time
+import uuid
 from argparse import ArgumentParser
-from contextlib import nullcontext
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.utils import timezone
 
 from handoffs.actions import imports
@@ -31,6 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
+        gc.freeze()  # as in the worker: what was loaded to start with need not be looked through again and again
         try:
             current = _begin(options["file"], options["workflow"], skip_bad=options["skip_bad"])
         except DeskError as error:
@@ -42,13 +49,13 @@ class Command(BaseCommand):
     def _work(self, current: HistoryImport) -> HistoryImport:
         """Part by part to the end; a worker may help, as the rows are in the database."""
         told_at = time.monotonic()
-        while current.is_unfinished:
-            if imports.go_on(current.pk, now=timezone.now()) is None:
-                time.sleep(WAIT_SECONDS)
-            current.refresh_from_db()
-            if time.monotonic() - told_at >= TELL_EVERY_SECONDS:
-                told_at = time.monotonic()
-                self.stdout.write(f"{current.state}: {current.done_count:,} of {current.rows_count:,}")
+        with _helped(current.pk):
+            while current.is_unfinished:
+                _go_on(current.pk)
+                current.refresh_from_db()
+                if time.monotonic() - told_at >= TELL_EVERY_SECONDS:
+                    told_at = time.monotonic()
+                    self.stdout.write(f"{current.state}: {current.done_count:,} of {current.rows_count:,}")
         return current
 
     def _report(self, current: HistoryImport, *, seconds: float) -> None:
@@ -62,6 +69,34 @@ class Command(BaseCommand):
             raise CommandError(f"{current.bad_count:,} bad row(s): nothing was imported. See --skip-bad.")
         left = f", {current.bad_count:,} left out" if current.bad_count else ""
         self.stdout.write(f"{current.imported_count:,} handoffs imported in {seconds:.1f} s{left}")
+
+
+@contextmanager
+def _helped(import_id: uuid.UUID) -> Iterator[None]:
+    """Have a thread at the same import: while the database writes one part, the next one is made.
+
+    A part that it fails at is left to whoever waits here, and fails there by name.
+    """
+    done = threading.Event()
+
+    def help_() -> None:
+        try:
+            while not done.is_set():
+                _go_on(import_id)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(help_)
+        try:
+            yield
+        finally:
+            done.set()
+
+
+def _go_on(import_id: uuid.UUID) -> None:
+    if imports.go_on(import_id, now=timezone.now()) is None:
+        time.sleep(WAIT_SECONDS)
 
 
 def _begin(file: str, key: str, *, skip_bad: bool) -> HistoryImport:
