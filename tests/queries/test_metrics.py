@@ -357,7 +357,7 @@ def test_totals_cost_the_same_whatever_is_in_them(lea, workflow, now, django_ass
             tables.total(scope, now=now)
         with django_assert_num_queries(7):
             tables.broken_down(scope, "trigger", now=now)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(8):
             tables.report(scope, "trigger", now=now, total_percentiles=["mttr"])
         HandoffFactory(resolved=True)
 

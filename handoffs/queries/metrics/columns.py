@@ -60,10 +60,13 @@ class Totals(Aggregate):
         super().__init__("numbers", template=f"ARRAY[{sums}]")
 
 
-def lists_of(column: str) -> dict[str, Any]:
-    """What puts the lists of a column of times one after the other, and says how long each is, in the same order."""
-    count = ExpressionWrapper(Length(column) / BYTES, output_field=IntegerField())
-    return {"lists": Joined(column), "counts": ArrayAgg(count)}
+def lists_of(columns: Iterable[str]) -> dict[str, Any]:
+    """What puts the lists of columns of times one after the other, and says how long each is, in the same order."""
+    found: dict[str, Any] = {}
+    for column in columns:
+        count = ExpressionWrapper(Length(column) / BYTES, output_field=IntegerField())
+        found |= {f"{column}_lists": Joined(column), f"{column}_counts": ArrayAgg(count)}
+    return found
 
 
 def in_binary(found: QuerySet[Any, dict[str, Any]]) -> Iterator[dict[str, Any]]:

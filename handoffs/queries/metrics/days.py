@@ -21,9 +21,9 @@ def whole_months(days: Iterable[datetime]) -> set[datetime]:
     return {month for month, count in counts.items() if count == monthrange(month.year, month.month)[1]}
 
 
-def holds(month: datetime, bounds: Iterable[datetime]) -> bool:
-    """Whether one of the bounds lies inside the month."""
-    return any(bound > month and month_of(floor(bound, DAY)) == month for bound in bounds)
+def cut_months(bounds: Iterable[datetime]) -> set[datetime]:
+    """The months inside of which one of the bounds lies."""
+    return {month for bound in bounds if bound != (month := month_of(floor(bound, DAY)))}
 
 
 def torn(bounds: Iterable[datetime], length: timedelta) -> set[datetime]:

@@ -5,7 +5,7 @@ the whole, exactly; percentiles do not, and are found in the sorted times of the
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,16 @@ from django.db.models import Count, F, IntegerField, Value
 
 from handoffs.models import Case
 from handoffs.queries.metrics.figures import MOMENTS, PERCENTILES, Figure, Kind
-from handoffs.queries.metrics.scope import STRETCHES, Scope, Span, StepOf, inside, key_column, keys_of
+from handoffs.queries.metrics.ranks import Runs
+from handoffs.queries.metrics.scope import STRETCHES, Span, StepOf, inside, key_column, keys_of
 from handoffs.queries.metrics.tallies import CASES, Tallies
 
 ALL = Value(None, output_field=IntegerField())
 """The group of a pass that makes none."""
 Counted = dict[str, Any]
 """Aggregates by name, as `Figure.aggregates` names them."""
+VALUES_AT_ONCE = 3_000_000
+"""So many times, of eight bytes each, are read by one statement."""
 PARTS = ("step", "group")
 """What rows are grouped by: the number of the stretch of time, 0 for the window before, and the group."""
 
@@ -34,9 +37,9 @@ class Page:
     cases: list[Counted]
 
 
-def page(scope: Scope, wanted: list[Figure], *, by: str, stretch: str, now: datetime) -> Page:
-    """The aggregates of the window and of the one before it."""
-    tallies, bounds = Tallies(scope, by, now=now, before=True), scope.window.bounds(stretch)
+def page(tallies: Tallies, wanted: list[Figure], *, stretch: str, now: datetime) -> Page:
+    """The aggregates of the window and of the one before it, of tallies of both."""
+    bounds = tallies.scope.window.bounds(stretch)
     rest = _counted(tallies, tallies.spans, _Asked(wanted, bounds, now))
     charted, grouped = list(rest), list(rest)
     if tallies.has_any:
@@ -56,7 +59,7 @@ def grouped(
         return _joined(rest)
     found = added([*rest, *tallies.sums(_names(wanted))], "group")
     if with_percentiles:
-        join(found, percentiles(tallies, [figure for figure in wanted if figure.kind == Kind.TIME]))
+        join(found, percentiles(tallies, [figure for figure in wanted if figure.kind == Kind.TIME], found))
     return found
 
 
@@ -84,9 +87,19 @@ def added(rows: Iterable[Counted], part: str | None) -> dict[Any, Counted]:
     return found
 
 
-def percentiles(tallies: Tallies, times: Collection[Figure]) -> dict[Any, Counted]:
-    """The percentiles of these times per group of the tallies; without a breakdown of everything, under None."""
-    return _found_in_lists(tallies, times) if tallies.has_any else _worked_out(tallies, times)
+def percentiles(tallies: Tallies, times: Sequence[Figure], counted: Mapping[Any, Counted]) -> dict[Any, Counted]:
+    """The percentiles of these times per group of the tallies; without a breakdown of everything, under None.
+
+    `counted` is what was counted of them, by group: how much there is to be read at once.
+    """
+    if not tallies.has_any:
+        return _worked_out(tallies, times)
+    rest, found = _in_between(tallies, times), defaultdict[Any, Counted](dict)
+    for some in _at_once(times, counted):
+        for figure, lists in _lists(tallies, some, rest):
+            for group, runs in lists.items():
+                found[group][f"{figure.key}_percentiles"] = runs.percentiles(PERCENTILES)
+    return found
 
 
 def join(found: dict[Any, Counted], more: Mapping[Any, Counted]) -> None:
@@ -165,18 +178,25 @@ def _worked_out(tallies: Tallies, times: Iterable[Figure]) -> dict[Any, Counted]
     return found
 
 
-def _found_in_lists(tallies: Tallies, times: Collection[Figure]) -> dict[Any, Counted]:
-    """The same out of the times of tallied days and those of the facts in between."""
-    rest = _in_between(tallies, times)
-    found: dict[Any, Counted] = defaultdict(dict)
+def _at_once(times: Sequence[Figure], counted: Mapping[Any, Counted]) -> Iterator[Sequence[Figure]]:
+    """The times in parts of which the lists are read by one statement: all where they are few, else each by itself."""
+    most = max((sum(row.get(f"{figure.key}_count") or 0 for row in counted.values()) for figure in times), default=0)
+    size = max(VALUES_AT_ONCE // max(most, 1), 1)
+    for begin in range(0, len(times), size):
+        yield times[begin : begin + size]
+
+
+def _lists(
+    tallies: Tallies, times: Sequence[Figure], rest: Mapping[Any, Mapping[str, list[int]]]
+) -> Iterator[tuple[Figure, dict[Any, Runs]]]:
+    """The times of tallied days and those of the facts in between, by group."""
+    found = tallies.times([figure.column for figure in times])
     for figure in times:
-        lists = tallies.times(figure.column)
+        lists = found.pop(figure.column)
         for group, columns in rest.items():
             values = sorted(columns[figure.column])
             lists[group].add(values, [len(values)])
-        for group, runs in lists.items():
-            found[group][f"{figure.key}_percentiles"] = runs.percentiles(PERCENTILES)
-    return found
+        yield figure, lists
 
 
 def _in_between(tallies: Tallies, times: Iterable[Figure]) -> dict[Any, dict[str, list[int]]]:

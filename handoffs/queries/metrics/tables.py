@@ -9,7 +9,7 @@ from handoffs.queries.metrics import passes
 from handoffs.queries.metrics.figures import FIGURES, Figure, Value
 from handoffs.queries.metrics.names import Names
 from handoffs.queries.metrics.scope import STRETCHES, Scope
-from handoffs.queries.metrics.tallies import Tallies
+from handoffs.queries.metrics.tallies import Right, Tallies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +49,16 @@ def report(
 ) -> Report:
     """All of a page in one pass per moment; percentiles, which do not add up, only of the times that are named."""
     wanted = [FIGURES[key] for key in keys]
-    page = passes.page(scope, wanted, by=by, stretch=scope.window.stretch, now=now)
+    right = Right.within(scope.window.before.start, scope.window.end, now=now)
+    tallies = Tallies(scope, by, now=now, before=True, right=right)
+    page = passes.page(tallies, wanted, stretch=scope.window.stretch, now=now)
     within, before = _parted(page.grouped)
     cases, cases_before = (passes.cases_of(rows) for rows in _parted(page.cases))
     groups, whole = passes.added(within, "group"), passes.added(within, None)
     if times := _named(wanted, group_percentiles):
-        passes.join(groups, passes.percentiles(Tallies(scope, by, now=now), times))
+        passes.join(groups, passes.percentiles(Tallies(scope, by, now=now, right=right), times, groups))
     if times := _named(wanted, total_percentiles):
-        passes.join(whole, passes.percentiles(Tallies(scope, "", now=now), times))
+        passes.join(whole, passes.percentiles(Tallies(scope, "", now=now, right=right), times, whole))
     return Report(
         total=_row(wanted, whole.get(None, {}), cases_count=sum(cases.values())),
         before=_row(wanted, passes.added(before, None).get(None, {}), cases_count=sum(cases_before.values())),

@@ -7,6 +7,7 @@ counted it; a month where all its days do. See docs/decisions/0008.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from django.db.models.functions import TruncDay
 
 from handoffs.models import DayTally, HandoffFact, HourTally, MonthTally, TalliedDay, TalliedMonth, TouchedDay
 from handoffs.queries.metrics.columns import AnyOf, Totals, in_binary, lists_of
-from handoffs.queries.metrics.days import DAY, HOUR, floor, holds, left, month_of, spans_of, torn, whole_months
+from handoffs.queries.metrics.days import DAY, HOUR, cut_months, floor, left, month_of, spans_of, torn, whole_months
 from handoffs.queries.metrics.figures import FIGURES
 from handoffs.queries.metrics.ranks import Runs, unpacked
 from handoffs.queries.metrics.scope import (
@@ -79,6 +80,24 @@ def days_due(now: datetime) -> QuerySet[HandoffFact]:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """The days whose tallies are right at a moment, and their months by breakdown: read once for all of a page."""
+
+    days: list[datetime]
+    months: set[tuple[datetime, str]]
+
+    @classmethod
+    def within(cls, start: datetime, end: datetime, *, now: datetime) -> "Right":
+        """Those that lie between start and end, or are cut by them."""
+        days = tallied_days(now=now).filter(day__gt=start - DAY, day__lt=end).order_by("day")
+        found = list(days.values_list("day", flat=True))
+        if not (whole := whole_months(found)):
+            return cls(days=found, months=set())
+        months = TalliedMonth.objects.filter(month__in=whole, due_at=None)
+        return cls(days=found, months={*months.values_list("month", "by")})
+
+
 class Tallies:
     """The days that a scope reads from tallies, and the spans that it has to read from facts: together its window.
 
@@ -86,7 +105,9 @@ class Tallies:
     tallies: everything is read from facts.
     """
 
-    def __init__(self, scope: Scope, by: str, *, now: datetime, before: bool = False) -> None:
+    def __init__(
+        self, scope: Scope, by: str, *, now: datetime, before: bool = False, right: Right | None = None
+    ) -> None:
         self.scope, self.by = scope, by
         window = scope.window
         self.starts = window.steps(by) if by in STRETCHES else []
@@ -97,11 +118,13 @@ class Tallies:
         cuts = narrowed | ({by} & {*CUTS[1:]})
         self.cut = next(iter(cuts), "")
         start, end = (window.before.start if before else window.start), window.end
-        right = self._right_days(start, end, now) if len(cuts) <= 1 else []
+        right = right or Right.within(start, end, now=now)
+        days = [day for day in right.days if start - DAY < day < end] if len(cuts) <= 1 else []
         cut_days = torn([*self.bounds, start, end], DAY)
-        self.days = [day for day in right if day not in cut_days]
-        self.hours = [] if self.cut else self._whole_hours(cut_days & {*right}, start, end)
-        self.months = self._whole_months()
+        self.days = [day for day in days if day not in cut_days]
+        self.hours = [] if self.cut else self._whole_hours(cut_days & {*days}, start, end)
+        whole = whole_months(self.days)
+        self.months = {(month, by) for month, by in right.months if month in whole and by in (self.cut, "")}
         self.spans = left(start, end, sorted([*spans_of(self.days), *spans_of(self.hours, HOUR)]))
 
     @property
@@ -134,19 +157,15 @@ class Tallies:
         cut = (at for at in sorted(torn(bounds, length)) if at in hours or floor(at, DAY) in days)
         return spans_of(cut, length)
 
-    def times(self, column: str) -> dict[Any, Runs]:
-        """The sorted times of a column per group; those of one column at a time, as a year of them takes megabytes."""
-        found: dict[Any, Runs] = defaultdict(Runs)
-        name = self._namer()
-        for row in in_binary(self._grouped(self.cut, self.days, self.hours, self.bounds, lists_of(column))):
+    def times(self, columns: Sequence[str]) -> dict[str, dict[Any, Runs]]:
+        """The sorted times of columns, each per group; a year of one takes megabytes."""
+        found: dict[str, dict[Any, Runs]] = {column: defaultdict(Runs) for column in columns}
+        name, lists = self._namer(), lists_of(columns)
+        for row in in_binary(self._grouped(self.cut, self.days, self.hours, self.bounds, lists)):
             group = name(row["step"], row["workflow_id"], row["key"])
-            if group is not LEFT_OUT:
-                found[group].add(unpacked(row["lists"]), row["counts"])
+            for column in columns if group is not LEFT_OUT else ():
+                found[column][group].add(unpacked(row[f"{column}_lists"]), row[f"{column}_counts"])
         return found
-
-    def _right_days(self, start: datetime, end: datetime, now: datetime) -> list[datetime]:
-        right = tallied_days(now=now).filter(day__gt=start - DAY, day__lt=end).order_by("day")
-        return list(right.values_list("day", flat=True))
 
     def _whole_hours(self, days: Iterable[datetime], start: datetime, end: datetime) -> list[datetime]:
         """The hours of days that are cut which lie whole between the bounds."""
@@ -158,13 +177,6 @@ class Tallies:
         """The hours of days that are read by the hour between these bounds, which are none of a breakdown."""
         hours = {day + number * HOUR for day in torn(bounds, DAY) & {*self.days} for number in range(24)}
         return sorted((hours | {*self.hours}) - torn(bounds, HOUR))
-
-    def _whole_months(self) -> set[tuple[datetime, str]]:
-        """The months all of whose days are read from tallies, with the breakdowns by which they are added up."""
-        if not (months := whole_months(self.days)):
-            return set()
-        right = TalliedMonth.objects.filter(month__in=months, by__in={self.cut, ""}, due_at=None)
-        return {*right.values_list("month", "by")}
 
     def _summed(self, cut: str, names: Sequence[str]) -> list[dict[str, Any]]:
         name, found = self._namer() if cut == self.cut else self._namer(""), []
@@ -189,7 +201,7 @@ class Tallies:
 
         A queryset of values, which are `parts` and what is asked.
         """
-        months = {month for month in whole_months(days) if (month, cut) in self.months and not holds(month, bounds)}
+        months = {month for month, by in self.months if by == cut} - cut_months(bounds)
         rest, keyed = [day for day in days if month_of(day) not in months], Q(self._keyed(cut), by=cut)
         sources: list[tuple[Any, str]] = []
         if months:
