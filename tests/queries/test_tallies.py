@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handoffs.actions import feedback, tallies
 from handoffs.models import Case, HandoffFact, TalliedDay, TouchedDay
-from handoffs.queries.metrics import ranks, tables
+from handoffs.queries.metrics import passes, ranks, tables
 from handoffs.queries.metrics.figures import FIGURES, PERCENTILES
 from handoffs.queries.metrics.scope import BREAKDOWNS, STRETCHES
 from handoffs.queries.metrics.tallies import Tallies, days_due
@@ -244,11 +244,23 @@ def test_percentiles_of_many_lists_are_those_of_all_their_values(lists, together
 
 def test_percentiles_of_many_values_are_those_of_all():
     lists = [[(7919 * number * number) % 10**9 for number in range(start, 40_000, 7)] for start in range(7)]
-    runs = ranks.Runs()
-    for one in lists:
+    runs, several = ranks.Runs(), [ranks.Runs() for _ in range(3)]
+    for number, one in enumerate(lists):
         runs.add(sorted(one), [len(one)])
+        several[number % 2].add(sorted(one), [len(one)])
     expected = reference.percentiles([value for one in lists for value in one], PERCENTILES)
     assert runs.percentiles(PERCENTILES) == pytest.approx(expected, rel=1e-12)
+    assert ranks.Runs.of(several).percentiles(PERCENTILES) == runs.percentiles(PERCENTILES)
+
+
+@pytest.mark.parametrize("at_once", [1, 10**6])
+@pytest.mark.parametrize("by", BREAKDOWNS)
+def test_times_are_read_one_by_one_or_together_and_those_of_all_out_of_those_of_groups(lea, workflow, now, by, at_once):
+    for number in range(4):
+        Walk("resolved", now - LONG_AGO + number * HOUR, (number + 1) * MINUTE, bool(number % 2))
+    keep_all(now)
+    with patch.object(passes, "VALUES_AT_ONCE", at_once):
+        check(scope_for(lea, now - 10 * DAY, now), by, "day", now)
 
 
 def test_days_are_due_until_the_first_is_counted_and_when_something_of_them_goes_wrong(lea, workflow, now):

@@ -5,7 +5,7 @@ the whole, exactly; percentiles do not, and are found in the sorted times of the
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ ALL = Value(None, output_field=IntegerField())
 """The group of a pass that makes none."""
 Counted = dict[str, Any]
 """Aggregates by name, as `Figure.aggregates` names them."""
+TOGETHER = object()
+"""Stands for all groups in `percentiles`."""
 VALUES_AT_ONCE = 3_000_000
 """So many times, of eight bytes each, are read by one statement."""
 PARTS = ("step", "group")
@@ -87,10 +89,13 @@ def added(rows: Iterable[Counted], part: str | None) -> dict[Any, Counted]:
     return found
 
 
-def percentiles(tallies: Tallies, times: Sequence[Figure], counted: Mapping[Any, Counted]) -> dict[Any, Counted]:
+def percentiles(
+    tallies: Tallies, times: Sequence[Figure], counted: Mapping[Any, Counted], *, of_all: Collection[str] = ()
+) -> dict[Any, Counted]:
     """The percentiles of these times per group of the tallies; without a breakdown of everything, under None.
 
-    `counted` is what was counted of them, by group: how much there is to be read at once.
+    `counted` is what was counted of them, by group: how much there is to be read at once. Those of the figures
+    `of_all` are also found for all groups together, under TOGETHER, where lists are read that tell them too.
     """
     if not tallies.has_any:
         return _worked_out(tallies, times)
@@ -99,6 +104,8 @@ def percentiles(tallies: Tallies, times: Sequence[Figure], counted: Mapping[Any,
         for figure, lists in _lists(tallies, some, rest):
             for group, runs in lists.items():
                 found[group][f"{figure.key}_percentiles"] = runs.percentiles(PERCENTILES)
+            if figure.key in of_all:
+                found[TOGETHER][f"{figure.key}_percentiles"] = Runs.of(lists.values()).percentiles(PERCENTILES)
     return found
 
 

@@ -51,6 +51,15 @@ class Runs:
             if count:
                 self._ends.append(self._ends[-1] + count)
 
+    @classmethod
+    def of(cls, several: Iterable["Runs"]) -> "Runs":
+        """All the lists of several."""
+        found = cls()
+        for runs in several:
+            found._ends += [len(found.values) + end for end in runs._ends[1:]]
+            found.values.extend(runs.values)
+        return found
+
     def percentiles(self, parts: Sequence[float]) -> tuple[float, ...]:
         """PostgreSQL's `percentile_cont` at each of `parts` (0–1) over all values together; none where nothing is."""
         last = len(self.values) - 1

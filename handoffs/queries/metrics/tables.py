@@ -56,8 +56,11 @@ def report(
     cases, cases_before = (passes.cases_of(rows) for rows in _parted(page.cases))
     groups, whole = passes.added(within, "group"), passes.added(within, None)
     if times := _named(wanted, group_percentiles):
-        passes.join(groups, passes.percentiles(Tallies(scope, by, now=now, right=right), times, groups))
-    if times := _named(wanted, total_percentiles):
+        found = passes.percentiles(Tallies(scope, by, now=now, right=right), times, groups, of_all=total_percentiles)
+        passes.join(whole, {None: found.pop(passes.TOGETHER, {})})
+        passes.join(groups, found)
+    known = whole.get(None, {})
+    if times := [figure for figure in _named(wanted, total_percentiles) if f"{figure.key}_percentiles" not in known]:
         passes.join(whole, passes.percentiles(Tallies(scope, "", now=now, right=right), times, whole))
     return Report(
         total=_row(wanted, whole.get(None, {}), cases_count=sum(cases.values())),
