@@ -63,13 +63,14 @@ def assign(request: HttpRequest, handoff_id: uuid.UUID) -> HttpResponse:
 @page
 def sla_page(request: HttpRequest) -> HttpResponse:
     """How well targets were met in the last weeks, by workflow, role and week; every figure opens its handoffs."""
-    now, handoffs = timezone.now(), _handoffs_of(_managed(request))
+    now, workflows = timezone.now(), _managed(request)
+    handoffs, titles = _handoffs_of(workflows), {workflow.key: workflow.title for workflow in workflows}
     zone = zone_of(_person(request).time_zone)
     end, start = now, _monday(now.astimezone(zone)) - timedelta(weeks=WEEKS - 1)
     tables = []
     for by, label in (("workflow", "By workflow"), ("role", "By role"), ("week", "By week")):
         rows = workload.attainment(handoffs, by=by, start=start, end=end, zone=zone)
-        tables.append({"label": label, "rows": [_attained(row, by, start, end) for row in rows]})
+        tables.append({"label": label, "rows": [_attained(row, by, start, end, titles) for row in rows]})
     return render(request, "sla.html", {"tables": tables, "start": start, "weeks": WEEKS, "now": now})
 
 
@@ -103,12 +104,12 @@ def _linked(load: Load, narrowed: list[tuple[str, str]]) -> dict[str, Any]:
     }
 
 
-def _attained(row: Attainment, by: str, start: datetime, end: datetime) -> dict[str, Any]:
+def _attained(row: Attainment, by: str, start: datetime, end: datetime, titles: dict[str, str]) -> dict[str, Any]:
     narrowed = [] if by == "week" else [(by, str(row.key))]
     if by == "week":
         start, end = max(start, row.key), min(end, row.key + timedelta(weeks=1))
     return {
-        "name": f"Week of {row.key.day} {row.key:%B}" if by == "week" else row.key,
+        "name": f"Week of {row.key.day} {row.key:%B}" if by == "week" else titles.get(row.key, row.key),
         "shares": [
             _share("accepted", row.accept_count, row.accept_met_count, narrowed, start, end),
             _share("resolved", row.resolve_count, row.resolve_met_count, narrowed, start, end),
