@@ -13,9 +13,10 @@ from django.db.models import Model
 from accounts.models import User
 from handoffs.actions import audit, integrity, notifications, recovery, shadow
 from handoffs.actions.at_once import Act, at_once
+from handoffs.actions.checks import MAX_REASON_CHARACTERS, check, require_reason
 from handoffs.actions.context import locked
 from handoffs.actions.feedback import NOTHING_SAID, Feedback
-from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS, check, drop_proposal, require_reason, save_and_tell, wind
+from handoffs.actions.lifecycle import drop_proposal, save_and_tell, wind
 from handoffs.choices import DecidedBy, DecisionStatus, Event, Mode, ReasonRule
 from handoffs.errors import ContextChanged, DeadlinePassed, Invalid, Mistake
 from handoffs.models import CLOCK, Actor, ContextRevision, Decision, Handoff

@@ -7,7 +7,7 @@ from functools import partial
 
 from accounts.models import User
 from handoffs import access
-from handoffs.actions import decisions, lifecycle
+from handoffs.actions import checks, decisions, lifecycle
 from handoffs.actions.decisions import Choice
 from handoffs.choices import State
 from handoffs.errors import DeskError, NotAllowed
@@ -39,7 +39,7 @@ def decide(seen: Mapping[str, str], *, outcome: str, reason: str, reviewer: User
 def why_not(handoff: Handoff, *, reviewer: User) -> str:
     """Why the handoff cannot take part, in words; empty where it can."""
     try:
-        lifecycle.check(handoff, reviewer, "accept" if handoff.state == State.PENDING else "decide")
+        checks.check(handoff, reviewer, "accept" if handoff.state == State.PENDING else "decide")
     except DeskError as error:
         return error.message
     if not any(outcome.together for outcome in policy_of(handoff.policy_version_id).outcomes):

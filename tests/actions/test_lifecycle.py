@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from handoffs.actions import audit, context, lifecycle
+from handoffs.actions import audit, checks, context, lifecycle
 from handoffs.choices import DecisionStatus, Event, State
 from handoffs.errors import (
     AlreadyAccepted,
@@ -432,7 +432,7 @@ def test_a_reason_is_required_to_return(ann, now):
 def test_the_proposer_is_told_that_somebody_else_must_confirm(bob, now):
     handoff = HandoffFactory(proposed=True)
     with refused(SecondPersonRequired, holder="Bob"):
-        lifecycle.check(handoff, bob, "confirm")
+        checks.check(handoff, bob, "confirm")
 
 
 def test_a_manager_of_another_workflow_manages_nothing_here(now):

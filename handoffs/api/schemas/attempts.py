@@ -1,6 +1,6 @@
 """What automations send about a case, and what they are answered."""
 
-from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS
+from handoffs.actions.checks import MAX_REASON_CHARACTERS
 from handoffs.api.schemas.parts import (
     Schema,
     answer,

@@ -1,7 +1,7 @@
 """The handoff as the contract shows it, and what people and automations send about one."""
 
+from handoffs.actions.checks import MAX_REASON_CHARACTERS
 from handoffs.actions.feedback import MAX_MISSING_PARTS
-from handoffs.actions.lifecycle import MAX_REASON_CHARACTERS
 from handoffs.api.schemas.parts import (
     Schema,
     answer,
