@@ -59,7 +59,7 @@ class Stories:
     def attempt_alone(self, past: PastHandoff) -> dict[str, Any]:
         """The row of an attempt that needed nobody."""
         edition = self.desk.edition_at(past.opened_at)
-        results = _detected(past, edition.policy)
+        results = _detected(past, _facts(past), edition.policy)
         return {
             **self._told(past, edition.id, results),
             "id": _id_at(past.opened_at),
@@ -68,9 +68,10 @@ class Stories:
 
     def _begun(self, past: PastHandoff) -> Story:
         edition = self.desk.edition_at(past.opened_at)
-        results, primary, because = _why(past, edition.policy)
-        role = past.role or route(edition.policy, _facts(past).names()).role
-        package = _package(past, edition.policy)
+        facts = _facts(past)
+        results, primary, because = _why(past, facts, edition.policy)
+        role = past.role or route(edition.policy, facts.names()).role
+        package = _package(past, facts, edition.policy)
         return Story(
             past=past,
             id=_id_at(past.opened_at),
@@ -207,15 +208,14 @@ def _facts(past: PastHandoff) -> AttemptFacts:
     )
 
 
-def _detected(past: PastHandoff, policy: Policy) -> list[dict[str, Any]]:
-    facts = _facts(past)
+def _detected(past: PastHandoff, facts: AttemptFacts, policy: Policy) -> list[dict[str, Any]]:
     sighting = Sighting(attempt=facts, history=NO_HISTORY, at=past.opened_at, names=facts.names())
     return [result.stored() for result in detect(policy, sighting)]
 
 
-def _why(past: PastHandoff, policy: Policy) -> tuple[list[dict[str, Any]], str, str]:
+def _why(past: PastHandoff, facts: AttemptFacts, policy: Policy) -> tuple[list[dict[str, Any]], str, str]:
     """(results, the primary trigger, its sentence): as the file says, else as the policy finds in the data."""
-    results = _detected(past, policy) if past.data and not past.trigger else []
+    results = _detected(past, facts, policy) if past.data and not past.trigger else []
     fired = next((result for result in results if result["fired"]), None)
     if fired is not None:
         return results, fired["key"], fired["sentence"]
@@ -231,8 +231,7 @@ def _as_the_file_says(key: str, policy: Policy) -> dict[str, Any]:
     return result.stored()
 
 
-def _package(past: PastHandoff, policy: Policy) -> dict[str, Any]:
-    facts = _facts(past)
+def _package(past: PastHandoff, facts: AttemptFacts, policy: Policy) -> dict[str, Any]:
     given = packages.GivenContext() if past.data else packages.GivenContext(summary=f"{policy.title} {past.reference}")
     return packages.build(policy, facts.names(), given, root_cause="", suggested_outcome=past.suggested_outcome)
 

@@ -17,7 +17,7 @@ def exact_number(text: str) -> Decimal:
     return Decimal(format(abs(number) if number == 0 else number, "f"))
 
 
-_EXACT: dict[str, Any] = {"allow_nan": False, "ensure_ascii": False}
+_EXACT: dict[str, Any] = {"allow_nan": False, "ensure_ascii": False, "check_circular": False}
 _CANONICAL: dict[str, Any] = _EXACT | {"sort_keys": True, "separators": (",", ":")}
 _READABLE: dict[str, Any] = _EXACT | {"indent": 2}
 _FORMS = (("exact", _EXACT), ("canonical", _CANONICAL), ("readable", _READABLE))
