@@ -24,7 +24,7 @@ Counted = dict[str, Any]
 """Aggregates by name, as `Figure.aggregates` names them."""
 TOGETHER = object()
 """Stands for all groups in `percentiles`."""
-VALUES_AT_ONCE = 3_000_000
+VALUES_AT_ONCE = 1_500_000
 """So many times, of eight bytes each, are read by one statement."""
 PARTS = ("step", "group")
 """What rows are grouped by: the number of the stretch of time, 0 for the window before, and the group."""
