@@ -133,12 +133,16 @@ class Tallies:
         return bool(self.days or self.hours)
 
     def sums(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """The sums of `names` per group; `step` is 0 for the window before, else 1."""
-        return self._summed(self.cut, names)
+        """The sums of `names` per group with `step` 1, and of the window before, where groups are not told, with 0."""
+        if self.is_narrowed or not self.cut:
+            return self._summed(self.cut, self.days, names)
+        start = self.scope.window.start
+        before, within = [day for day in self.days if day < start], [day for day in self.days if day >= start]
+        return [*self._summed("", before, names), *self._summed(self.cut, within, names)]
 
     def cases(self) -> list[dict[str, Any]]:
         """How many cases were first attempted per workflow or stretch of time; `step` as in `sums`."""
-        return self._summed("", [CASES])
+        return self._summed("", self.days, [CASES])
 
     def charted(self, names: Sequence[str], bounds: Sequence[datetime]) -> list[dict[str, Any]]:
         """The sums of `names` per `step` between bounds, without what one of them tears."""
@@ -178,9 +182,9 @@ class Tallies:
         hours = {day + number * HOUR for day in torn(bounds, DAY) & {*self.days} for number in range(24)}
         return sorted((hours | {*self.hours}) - torn(bounds, HOUR))
 
-    def _summed(self, cut: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    def _summed(self, cut: str, days: Collection[datetime], names: Sequence[str]) -> list[dict[str, Any]]:
         name, found = self._namer() if cut == self.cut else self._namer(""), []
-        for row in self._grouped(cut, self.days, self.hours, self.bounds, totals_of(names)):
+        for row in self._grouped(cut, days, self.hours, self.bounds, totals_of(names)):
             step = row.pop("step")
             group = name(step, row.pop("workflow_id"), row.pop("key"))
             if group is not LEFT_OUT:
@@ -201,7 +205,7 @@ class Tallies:
 
         A queryset of values, which are `parts` and what is asked.
         """
-        months = {month for month, by in self.months if by == cut} - cut_months(bounds)
+        months = ({month for month, by in self.months if by == cut} & {*map(month_of, days)}) - cut_months(bounds)
         rest, keyed = [day for day in days if month_of(day) not in months], Q(self._keyed(cut), by=cut)
         sources: list[tuple[Any, str]] = []
         if months:
