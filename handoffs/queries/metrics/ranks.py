@@ -5,7 +5,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, pairwise
+from itertools import chain, repeat
 
 SORTED_COUNT = 1_000
 """So few values are sorted outright."""
@@ -82,13 +82,12 @@ class Runs:
             ends = self._places(bisect_right, sample[middle + margin]) if in_reach else self._ends[1:]
             below, until = sum(starts) - sum(begins), sum(ends) - sum(begins)
             if below <= rank and next_rank < until:
-                within = [self.values[start:end] for start, end in zip(starts, ends, strict=True)]
+                within = map(self.values.__getitem__, map(slice, starts, ends))
                 return _between(sorted(chain.from_iterable(within)), rank - below, over)
             margin *= WIDER
 
     def _places(self, bisect: Callable[..., int], value: int) -> list[int]:
-        values, ends = self.values, self._ends
-        return [bisect(values, value, start, end) for start, end in pairwise(ends)]
+        return list(map(bisect, repeat(self.values), repeat(value), self._ends, self._ends[1:]))
 
 
 def _between(in_order: Sequence[int], rank: int, over: float) -> float:
