@@ -1,5 +1,7 @@
 """The desk held against its own OpenAPI document: random requests, no error of ours, every answer as described."""
 
+import time
+
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
@@ -9,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS
 
 from config.wsgi import application
+from handoffs.api import waiting
 from tests.factories import HandoffFactory, lea, matcher, token_of, workflow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -39,6 +42,24 @@ def _one_connection():
     yield
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
+
+
+class _QuickClock:
+    """Whoever sleeps by it has slept at once."""
+
+    slept = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+@pytest.fixture(autouse=True)
+def _quick_long_polls(monkeypatch):
+    monkeypatch.setattr(waiting, "time", _QuickClock())
+    monkeypatch.setattr(waiting, "_watch", waiting._Watch())
 
 
 @pytest.fixture(params=["automation", "person"])
