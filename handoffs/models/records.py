@@ -4,7 +4,7 @@ One parameter instead of one per column, and a text that is the same for every r
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -73,7 +73,10 @@ def source(table: Table) -> str:
 def as_json(columns: Columns, rows: Sequence[models.Model]) -> str:
     """These columns of the rows, which have one table, as JSON records."""
     named = [(column.column, column.attname) for column in columns]
-    records = [_record(named, row) for row in rows]
+    records = [{name: row.__dict__[attribute] for name, attribute in named} for row in rows]
+    for decimal in (column.column for column in columns if isinstance(column, models.DecimalField)):
+        for record in records:
+            record[decimal] = _exact(record[decimal])
     try:
         return _QUICK.encode(records)
     except TypeError:
@@ -107,14 +110,9 @@ def _written(table: Table, left_out: Columns) -> Columns:
     return tuple(column for column in table._meta.concrete_fields if column not in left_out)
 
 
-def _record(named: Sequence[tuple[str, str]], row: models.Model) -> Mapping[str, Any]:
-    values = row.__dict__
-    return {name: _exact(values[attribute]) for name, attribute in named}
-
-
 def _exact(value: Any) -> Any:
-    """A decimal of its own column as text, which PostgreSQL reads as exactly and the quicker encoder can write."""
-    return str(value) if type(value) is Decimal else value
+    """A decimal as text, which PostgreSQL reads as exactly and the quicker encoder can write."""
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def _plain(value: Any) -> Any:
