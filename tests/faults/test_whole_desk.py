@@ -29,7 +29,7 @@ QUICK_SECONDS = 2.0
 """The longest that a request may take while the queue is in trouble."""
 BACK_WITHIN_SECONDS = 60.0
 REPORTS = 500
-BLOW_EVERY_SECONDS = 1.5
+REPORTS_PER_BLOW = 30
 DATA = {"vendor": "Acme", "amount": "120.00", "currency": "USD", "price_variance_percent": "0.1", "po_number": "PO-1"}
 ATTEMPTS = """
 import json
@@ -209,11 +209,12 @@ def _no_connection_left(desk: Desk) -> Iterator[None]:
 def test_a_database_without_a_free_connection_is_told_to_callers_and_the_desk_comes_back(desk):
     load = Load(desk, prefix="FULL")
     for pid in _web(desk):
-        _kill(pid)  # who follows has no connection yet
+        _kill(pid)  # who follows has no connection yet, but for what the examples ask before none is left
     with _no_connection_left(desk), _under(load):
         _wait(lambda: 503 in load.statuses, BACK_WITHIN_SECONDS)
     refused = [answer for answer in load.answers if answer.status == 503]
-    assert ({answer.body["code"] for answer in refused}, load.statuses <= {0, 503}) == ({"database_unavailable"}, True)
+    assert {answer.body["code"] for answer in refused} == {"database_unavailable"}
+    assert load.statuses <= {0, 200, 201, 503}
     assert max(answer.seconds for answer in refused) < ANSWERED_WITHIN_SECONDS
     after = Load(desk, prefix="FREE")
     with _under(after):
@@ -239,8 +240,8 @@ def test_a_report_whose_process_is_killed_in_the_middle_is_one_attempt_when_it_i
 def test_500_reports_while_web_processes_are_killed_are_500_attempts(desk):
     load = Load(desk, prefix="WEB", most=REPORTS)
     with _under(load, threads=8):
-        while len(load.acknowledged) < REPORTS:
-            time.sleep(BLOW_EVERY_SECONDS)
+        while left := REPORTS - len(load.acknowledged):
+            _wait(_more(load, min(REPORTS_PER_BLOW, left)), BACK_WITHIN_SECONDS)
             if found := _web(desk):
                 _kill(random.choice(found))
             assert load.statuses <= {0, 200, 201, 503}
