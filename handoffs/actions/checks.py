@@ -48,11 +48,9 @@ def _why_not(handoff: Handoff, user: User, verb: str) -> DeskError:
     if verb == "reopen":
         if handoff.imported:
             return NotAllowed("It was imported with the past: no automation waits for its decision.")
-        return (
-            NotAllowed("Only a manager of the workflow may reopen a handoff.")
-            if (handoff.state == State.RESOLVED)
-            else _wrong_state(handoff)
-        )
+        if handoff.state == State.RESOLVED:
+            return NotAllowed("Only a manager of the workflow may reopen a handoff.")
+        return _wrong_state(handoff)
     if not handoff.is_open or handoff.state == State.RETURNED:
         return _wrong_state(handoff)
     if verb == "assign":

@@ -1,8 +1,10 @@
 """Importing the past: what a file says is what is there, nothing of it goes anywhere, and nothing comes in halves."""
 
+import gc
 import gzip
 import json
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -247,3 +249,43 @@ def test_the_shell_says_how_far_it_is_and_every_bad_line(tmp_path, capsys):
     assert "line 3: opened_at is no time such as" in said.err
     assert "1 handoffs imported in" in said.out
     assert Handoff.objects.count() == 1
+
+
+@pytest.fixture
+def five_parts(tmp_path, monkeypatch):
+    """A file that the shell imports in so many parts, two rows each."""
+    factories.workflow()
+    monkeypatch.setattr(imports, "PART_ROWS", 2)
+    file = tmp_path / "past.csv"
+    rows = [f"INV-{number},2024-03-01T09:00:00Z,,2024-03-01T11:00:00Z" for number in range(10)]
+    file.write_bytes(_csv(*rows).getvalue())
+    return file
+
+
+def test_the_shell_and_its_helping_thread_import_every_row_once(five_parts, monkeypatch):
+    go_on, threads, both_there = imports.go_on, set(), threading.Barrier(2)
+
+    def when_both_are_there(*given, **named):
+        if threading.get_ident() not in threads:
+            threads.add(threading.get_ident())
+            both_there.wait(timeout=30)
+        return go_on(*given, **named)
+
+    monkeypatch.setattr(imports, "go_on", when_both_are_there)
+    call_command("import_history", str(five_parts), workflow="invoice-matching")
+    assert (HistoryImport.objects.get().imported_count, Handoff.objects.count(), _violations()) == (10, 10, [])
+    assert gc.isenabled()
+
+
+def test_a_helping_thread_that_fails_is_logged_and_the_import_goes_on(five_parts, monkeypatch, caplog):
+    go_on, here = imports.go_on, threading.get_ident()
+
+    def only_here(*given, **named):
+        if threading.get_ident() != here:
+            raise RuntimeError("no hands left")
+        return go_on(*given, **named)
+
+    monkeypatch.setattr(imports, "go_on", only_here)
+    call_command("import_history", str(five_parts), workflow="invoice-matching")
+    assert (HistoryImport.objects.get().imported_count, Handoff.objects.count()) == (10, 10)
+    assert "no hands left" in caplog.text

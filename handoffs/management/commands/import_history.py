@@ -1,6 +1,7 @@
 """`manage.py import_history FILE --workflow KEY`: bring past handoffs in, or print every row that cannot be."""
 
 import gc
+import logging
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ from handoffs.queries.policies import workflow_called
 
 TELL_EVERY_SECONDS = 1.0
 WAIT_SECONDS = 0.2
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -75,7 +77,7 @@ class Command(BaseCommand):
 def _helped(import_id: uuid.UUID) -> Iterator[None]:
     """Have a thread at the same import: while the database writes one part, the next one is made.
 
-    A part that it fails at is left to whoever waits here, and fails there by name.
+    A part that it fails at is left to whoever waits here; what it failed for is logged.
     """
     done = threading.Event()
 
@@ -87,11 +89,13 @@ def _helped(import_id: uuid.UUID) -> Iterator[None]:
             connection.close()
 
     with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.submit(help_)
+        helper = pool.submit(help_)
         try:
             yield
         finally:
             done.set()
+            if error := helper.exception():
+                logger.warning("the helping thread failed, the import went on without it", exc_info=error)
 
 
 def _go_on(import_id: uuid.UUID) -> None:
